@@ -1,0 +1,89 @@
+"""The central bank: it moves the policy rate on last month's published statistics."""
+
+import numpy as np
+
+from macro_mesa.agents.base import clip_columns
+from macro_mesa.compiled import jit
+from macro_mesa.population import Column, MacroAgent, Population
+from macro_mesa.spaces import CENTRAL_BANK, SPACES, values
+
+SPACE = SPACES[CENTRAL_BANK]
+LOW = np.array([entry.low for entry in SPACE.observations], dtype=np.float32)
+HIGH = np.array([entry.high for entry in SPACE.observations], dtype=np.float32)
+RATE_STEPS = np.array(values(CENTRAL_BANK, "rate_step"))
+
+
+class CentralBank(MacroAgent):
+    """The central bank, consolidated with a minimal treasury; see ``columns`` for its attributes."""
+
+    agent_type = CENTRAL_BANK
+    columns = (
+        Column("policy_rate", "f8", "annual", "Policy rate in force, dated shocks included"),
+        Column("rate_setting", "f8", "annual", "Policy rate that it chose itself"),
+        Column("rate_change", "f8", "annual", "Last change of the policy rate"),
+        Column("reserves", "f8", "money", "Reserves owed to banks"),
+        Column("advances", "f8", "money", "Advances to banks"),
+        Column("equity", "f8", "money", "Advances less reserves: minus outside money"),
+        Column("tax_rate", "f8", "share of wages", "Wage tax"),
+    )
+
+    @classmethod
+    def observe(cls, population: Population) -> np.ndarray:
+        model = population.model
+        observations = np.empty((population.size, SPACE.size), dtype=np.float32)
+        _observe(observations, population.table, model.economy, model.parameter_record)
+        clip_columns(observations, LOW, HIGH)
+        return observations
+
+    @classmethod
+    def apply(cls, population: Population, actions: np.ndarray, rows: np.ndarray | None = None) -> None:
+        table, p = population.table, population.model.parameters
+        shock = float(population.model.economy["policy_rate_shock"][0])
+        before = table["policy_rate"].copy()
+        setting = table["rate_setting"] + RATE_STEPS[actions[:, 0]]
+        table["rate_setting"] = np.clip(setting, p.lower_bound, p.upper_bound)
+        table["policy_rate"] = np.maximum(table["rate_setting"] + shock, p.lower_bound)
+        table["rate_change"] = table["policy_rate"] - before
+
+    @classmethod
+    def reward(cls, population: Population) -> np.ndarray:
+        """-[(inflation - target)^2 + lambda gap^2 + mu (rate change)^2], in percentage points."""
+        return cls.reward_components(population).sum(axis=1)
+
+    reward_names = ("inflation", "output_gap", "rate_change")
+
+    @classmethod
+    def reward_components(cls, population: Population) -> np.ndarray:
+        """The terms of the reward, float64 (1, 3), in the order of ``reward_names``."""
+        components = np.empty((population.size, len(cls.reward_names)))
+        _reward(components, population.table, population.model.economy, population.model.parameter_record)
+        return components
+
+
+@jit
+def _observe(out, central_bank, economy, parameters):
+    p = parameters[0]
+    published = economy[0]
+    rate = central_bank[0].policy_rate
+    out[0, 0] = 10.0 * rate
+    out[0, 1] = 100.0 * central_bank[0].rate_change
+    out[0, 2] = 10.0 * (published.inflation_3m - p.inflation_target)
+    out[0, 3] = 10.0 * (published.inflation - p.inflation_target)
+    out[0, 4] = 10.0 * published.observed_gap
+    out[0, 5] = 10.0 * (published.unemployment - p.natural_unemployment)
+    out[0, 6] = 10.0 * published.credit_growth
+    out[0, 7] = 10.0 * published.lending_rate
+    out[0, 8] = 10.0 * (rate - p.lower_bound)
+    out[0, 9] = 10.0 * published.output_growth
+
+
+@jit
+def _reward(out, central_bank, economy, parameters):
+    p = parameters[0]
+    published = economy[0]
+    inflation = 100.0 * (published.inflation - p.inflation_target)
+    gap = 100.0 * published.output_gap
+    change = 100.0 * central_bank[0].rate_change
+    out[0, 0] = -inflation * inflation
+    out[0, 1] = -p.output_gap_weight * gap * gap
+    out[0, 2] = -p.rate_change_weight * change * change

@@ -1,0 +1,208 @@
+"""The published statistics of an economy: what they are, and pure functions that compute them."""
+
+import numpy as np
+
+from macro_mesa.compiled import jit
+from macro_mesa.population import Column
+
+# One record holds the state of the month: disturbances first, then the statistics published at its end.
+DISTURBANCES = (
+    Column("productivity_state", "f8", "log", "AR(1) state of productivity"),
+    Column("taste_state", "f8", "log", "AR(1) state of the taste for consumption"),
+    Column("cost_state", "f8", "share", "AR(1) state of the cost-push shock"),
+    Column("productivity", "f8", "multiple", "Productivity in force, dated shocks included", 1.0),
+    Column("taste", "f8", "multiple", "Taste for consumption in force", 1.0),
+    Column("cost", "f8", "share of wages", "Cost-push shock in force"),
+    Column("default_multiplier", "f8", "multiple", "Multiple of the default hazard in force", 1.0),
+    Column("policy_rate_shock", "f8", "annual", "Dated shock to the policy rate"),
+)
+
+STATISTICS = (
+    Column("gdp", "f8", "units a month", "Output, real"),
+    Column("price_level", "f8", "index", "Chain index of posted prices, opening 1", 1.0),
+    Column("inflation", "f8", "12-month", "Twelve-month inflation"),
+    Column("inflation_3m", "f8", "annual", "Three-month inflation, annualised"),
+    Column("unemployment", "f8", "share", "Unemployed households over all households"),
+    Column("policy_rate", "f8", "annual", "Policy rate"),
+    Column("lending_rate", "f8", "annual", "Posted lending rates, weighted by loans"),
+    Column("deposit_rate", "f8", "annual", "Posted deposit rates, weighted by deposits"),
+    Column("credit", "f8", "money", "Loans outstanding"),
+    Column("new_loans", "f8", "money a month", "Loans granted"),
+    Column("new_household_loans", "f8", "money a month", "Loans granted to households"),
+    Column("consumption", "f8", "units a month", "Goods bought by households"),
+    Column("investment", "f8", "units a month", "Goods bought by firms"),
+    Column("wage", "f8", "money a month", "Mean wage offer, weighted by employment", 1.0),
+    Column("output_gap", "f8", "log", "Log output over potential at natural unemployment"),
+    Column("observed_gap", "f8", "log", "24-month growth of output less its running mean"),
+    Column("output_growth", "f8", "log", "Output this quarter over the quarter before"),
+    Column("credit_growth", "f8", "log", "Twelve-month growth of credit"),
+    Column("gini_wealth", "f8", "0..1", "Gini coefficient of households' net worth"),
+    Column("bankruptcies", "f8", "firms a month", "Firms that failed"),
+    Column("bank_resolutions", "f8", "banks a month", "Banks that were resolved"),
+    Column("household_defaults", "f8", "households a month", "Households that defaulted"),
+    Column("write_offs", "f8", "money a month", "Loans written off"),
+    Column("vacancies", "f8", "posts", "Open posts at the start of the month's search"),
+    Column("hires", "f8", "posts a month", "Posts filled"),
+    Column("capital", "f8", "units", "Capital in use"),
+    Column("inventories", "f8", "units", "Finished goods in stock"),
+    Column("hours", "f8", "hours a month", "Hours worked"),
+    Column("tax_rate", "f8", "share of wages", "Wage tax"),
+    Column("outside_money", "f8", "money", "Minus the central bank's equity"),
+    Column("capital_ratio", "f8", "share of loans", "Banks' equity over loans"),
+    Column("nonperforming", "f8", "share of loans", "Loans in arrears"),
+    Column("approval_rate", "f8", "share", "Loan applications approved"),
+    Column("price_changes", "f8", "share of firms", "Firms that changed their price"),
+    Column("rationed", "f8", "share of budgets", "Consumption budgets not spent for lack of goods"),
+    Column("accounting_residual", "f8", "share of deposits", "Largest accounting violation"),
+)
+
+ECONOMY_COLUMNS = DISTURBANCES + STATISTICS
+ECONOMY_TYPE = np.dtype([(column.name, column.dtype) for column in ECONOMY_COLUMNS], align=True)
+HISTORY_MONTHS = 25  # what the observed output gap looks back on
+
+
+def new_economy() -> np.ndarray:
+    """The record of an economy before its first month, shape (1,)."""
+    economy = np.zeros(1, ECONOMY_TYPE)
+    for column in ECONOMY_COLUMNS:
+        economy[column.name] = column.initial
+    return economy
+
+
+def gini(wealth: np.ndarray) -> float:
+    """Gini coefficient of ``wealth`` (n,); 0 if the total is not positive.
+
+    Mean absolute difference over twice the mean, by ranks (Sen 1973); debtors may push it above one,
+    so it is capped there.
+    """
+    ordered = np.sort(wealth)
+    total = float(ordered.sum())
+    if total <= 0.0:
+        return 0.0
+    number = len(ordered)
+    ranks = np.arange(1, number + 1)
+    return min(1.0, float(2.0 * (ranks @ ordered) / (number * total) - (number + 1.0) / number))
+
+
+@jit
+def potential_output(productivity, labor_force, capital, natural_unemployment, opening_capital, labor_share):
+    """Output at natural unemployment and full hours, units a month."""
+    labor = (1.0 - natural_unemployment) * labor_force
+    return productivity * labor**labor_share * (capital / opening_capital) ** (1.0 - labor_share)
+
+
+@jit
+def price_relative(firms):
+    """Month-on-month change of the matched-model price index: posted prices weighted by last revenue."""
+    weights = 0.0
+    total = 0.0
+    for i in range(len(firms)):
+        weights += firms[i].revenue
+        total += firms[i].revenue * firms[i].price / firms[i].last_price
+    if weights > 0.0:
+        return total / weights
+    for i in range(len(firms)):
+        total += firms[i].price / firms[i].last_price
+    return total / len(firms)
+
+
+@jit
+def published_statistics(
+    households, firms, banks, central_bank, economy, parameters, revaluations, history, mean_growth, month
+):
+    """Fill the statistics of the month in ``economy`` and push it on the histories.
+
+    ``history`` (3, HISTORY_MONTHS) holds price level, output and credit, the newest last; ``mean_growth``
+    (1,) is the running mean of 24-month output growth that the observed gap is measured from.
+    """
+    p = parameters[0]
+    e = economy[0]
+    output = consumption = investment = wages = capital = inventories = hours = 0.0
+    employed = vacancies = hires = bankruptcies = changes = 0
+    for i in range(len(firms)):
+        output += firms[i].production
+        investment += firms[i].investment
+        wages += firms[i].wage_offer * firms[i].employment
+        employed += firms[i].employment
+        capital += firms[i].capital
+        inventories += firms[i].inventory
+        hours += firms[i].labor
+        vacancies += firms[i].vacancies
+        hires += firms[i].hires
+        bankruptcies += firms[i].bankrupt
+        changes += firms[i].price != firms[i].last_price
+    defaults = 0
+    budgets = spent = 0.0
+    for i in range(len(households)):
+        consumption += households[i].consumption
+        defaults += households[i].defaulted
+        spent += households[i].spending
+    loans = deposits = lending = deposit = new_loans = bank_equity = nonperforming = 0.0
+    applications = approvals = resolutions = 0
+    for b in range(len(banks)):
+        bank = banks[b]
+        loans += bank.loans
+        deposits += bank.deposits
+        lending += bank.lending_rate * bank.loans
+        deposit += bank.deposit_rate * bank.deposits
+        new_loans += bank.new_loans
+        bank_equity += bank.equity
+        nonperforming += bank.nonperforming
+        applications += bank.applications
+        approvals += bank.approvals
+        resolutions += bank.resolved
+    economy[0].gdp = output
+    economy[0].consumption = consumption
+    economy[0].investment = investment
+    if employed > 0:
+        economy[0].wage = wages / employed
+    economy[0].unemployment = 1.0 - employed / len(households)
+    economy[0].policy_rate = central_bank[0].policy_rate
+    if loans > 0.0:
+        economy[0].lending_rate = lending / loans
+    if deposits > 0.0:
+        economy[0].deposit_rate = deposit / deposits
+    economy[0].credit = loans
+    economy[0].new_loans = new_loans
+    economy[0].capital = capital
+    economy[0].inventories = inventories
+    economy[0].hours = hours
+    economy[0].vacancies = vacancies
+    economy[0].hires = hires
+    economy[0].bankruptcies = bankruptcies
+    economy[0].bank_resolutions = resolutions
+    economy[0].household_defaults = defaults
+    economy[0].write_offs = revaluations[0]
+    economy[0].tax_rate = central_bank[0].tax_rate
+    economy[0].outside_money = -central_bank[0].equity
+    economy[0].capital_ratio = bank_equity / max(loans, 1.0e-9)
+    economy[0].nonperforming = nonperforming / max(loans, 1.0e-9)
+    economy[0].approval_rate = approvals / applications if applications > 0 else 1.0
+    economy[0].price_changes = changes / len(firms)
+    potential = potential_output(
+        e.productivity, len(households), capital, p.natural_unemployment, p.opening_capital, p.labor_share
+    )
+    economy[0].output_gap = np.log(max(output, 1.0e-9) / max(potential, 1.0e-9))
+    for k in range(history.shape[0]):
+        history[k, :-1] = history[k, 1:]
+    history[0, -1] = e.price_level
+    history[1, -1] = np.log(max(output, 1.0e-9))
+    history[2, -1] = np.log(max(loans, 1.0e-9))
+    economy[0].inflation = history[0, -1] / history[0, -13] - 1.0
+    economy[0].inflation_3m = (history[0, -1] / history[0, -4]) ** 4 - 1.0
+    economy[0].output_growth = history[1, -3:].mean() - history[1, -6:-3].mean()
+    economy[0].credit_growth = history[2, -1] - history[2, -13]
+    growth = history[1, -1] - history[1, -25]
+    economy[0].observed_gap = growth - mean_growth[0]
+    # a running mean over about ten years, faster while the economy is young
+    mean_growth[0] += (growth - mean_growth[0]) / min(120.0, 24.0 + month)
+
+
+def net_worth(households: np.ndarray, firms: np.ndarray, banks: np.ndarray, price_level: float) -> np.ndarray:
+    """Households' net worth (n,), money: deposits less debt plus their share of firms' and banks' equity."""
+    firm_equity = float(
+        firms["deposits"].sum() - firms["debt"].sum()
+        + price_level * (firms["capital"].sum() + firms["inventory"].sum())
+    )  # fmt: skip
+    equity = firm_equity + float(banks["equity"].sum())
+    return households["deposits"] - households["debt"] + households["ownership"] * equity

@@ -1,0 +1,313 @@
+"""Agents' state as columns, and live views on them.
+
+A population keeps one record an agent in a structured array, so that a market that visits agents in random
+order touches one place in memory an agent and a compiled loop reads ``households[i].deposits``.  The Mesa
+agents are views: their attributes read and write their own row.  Rows are reused by swapping with the last
+one; an agent that has left raises when it is used.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import mesa
+import numpy as np
+
+if TYPE_CHECKING:
+    from macro_mesa.model import MacroModel
+
+
+@dataclass(frozen=True)
+class Column:
+    """One attribute of every agent of a type: name, numpy type, unit, meaning, value of a new agent."""
+
+    name: str
+    dtype: str
+    unit: str
+    meaning: str
+    initial: float = 0.0
+
+
+class StaleAgentError(ValueError):
+    """An agent that has left its economy was used."""
+
+
+class MacroAgent(mesa.Agent):
+    """A Mesa agent whose attributes are a row of its population's columns.
+
+    Subclass one of the four agent types to extend it: list further ``columns``; override ``observe``,
+    ``apply`` or ``reward`` for all agents of the class (arrays), or ``decide`` for one agent in plain Python.
+    """
+
+    columns: ClassVar[tuple[Column, ...]] = ()
+    agent_type: ClassVar[str] = ""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for column in cls.__dict__.get("columns", ()):
+            setattr(cls, column.name, _column_property(column))
+
+    def __init__(self, model: "MacroModel", population: "Population", row: int) -> None:
+        super().__init__(model)
+        self._population = population
+        self._row = row
+
+    @property
+    def row(self) -> int:
+        """This agent's row in its population's columns; raises ``StaleAgentError`` once it has left."""
+        if self._row < 0:
+            raise StaleAgentError(f"{type(self).__name__} {self.unique_id} has left its economy")
+        return self._row
+
+    @property
+    def observation(self) -> np.ndarray:
+        """What this agent would see if it decided now, float32 (observations,)."""
+        return self._population.observe()[self.row]
+
+    def decide(self) -> Sequence[int]:
+        """Actions of this agent, one integer a head; overriding it takes the agent from its policy."""
+        raise NotImplementedError(f"{type(self).__name__} leaves its decisions to its population's policy")
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__.copy()
+
+    @classmethod
+    def observe(cls, population: "Population") -> np.ndarray:
+        """Observations of the whole population, float32 (agents, observations)."""
+        raise NotImplementedError
+
+    @classmethod
+    def apply(cls, population: "Population", actions: np.ndarray, rows: np.ndarray | None = None) -> None:
+        """Carry out actions, integers (agents, heads), of all agents or of ``rows``."""
+        raise NotImplementedError
+
+    @classmethod
+    def reward(cls, population: "Population") -> np.ndarray:
+        """Rewards of the month just ended, float64 (agents,)."""
+        raise NotImplementedError
+
+
+def _column_property(column: Column) -> property:
+    name = column.name
+
+    def read(agent: MacroAgent) -> Any:
+        return agent._population.memory[name][agent.row]
+
+    def write(agent: MacroAgent, value: Any) -> None:
+        agent._population.memory[name][agent.row] = value
+
+    return property(read, write, doc=f"{column.meaning} ({column.unit}).")
+
+
+class Population:
+    """All agents of one type: their records, their views, and what they do together.
+
+    ``population.price`` is the live column of that name, shape (agents,).
+    """
+
+    def __init__(self, model: "MacroModel", agent_class: type[MacroAgent], size: int) -> None:
+        self.model = model
+        self.agent_class = agent_class
+        self.agent_type = agent_class.agent_type
+        self.core = _core_class(agent_class)
+        self._storage = np.zeros(size, _record_type(self.core.columns))
+        self._extras: dict[str, np.ndarray] = {}
+        self.size = 0
+        self.agents: list[MacroAgent] = []
+        self.terminated = np.zeros(size, dtype=bool)
+        self._classes: dict[type[MacroAgent], int] = {}
+        self.memory: dict[str, memoryview] = {}
+        self.extend(size, agent_class)
+
+    # --- columns
+    @property
+    def table(self) -> np.ndarray:
+        """The records of the living agents, a structured array (agents,); a view, not a copy."""
+        return self._table
+
+    def __getattr__(self, name: str) -> np.ndarray:
+        if name.startswith("_") or name in ("memory", "core"):
+            raise AttributeError(name)
+        if name in self._storage.dtype.names:
+            return self._table[name]
+        if name in self._extras:
+            return self._extras[name][: self.size]
+        known = [*self._storage.dtype.names, *self._extras]
+        raise AttributeError(f"{self.agent_type} has no column {name!r}; there are {', '.join(known)}")
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __iter__(self) -> Iterator[MacroAgent]:
+        return iter(self.agents)
+
+    def __getitem__(self, row: int) -> MacroAgent:
+        return self.agents[row]
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Names of all columns, the core's first."""
+        return (*self._storage.dtype.names, *self._extras)
+
+    def _bind(self) -> None:
+        """Renew the views after the storage or the size has changed."""
+        self._table = self._storage[: self.size]
+        self.memory = {name: memoryview(self._storage[name]) for name in self._storage.dtype.names}
+        self.memory |= {name: memoryview(column) for name, column in self._extras.items()}
+
+    # --- entry and exit
+    def extend(self, number: int, agent_class: type[MacroAgent] | None = None) -> range:
+        """Append ``number`` agents with initial values; returns their rows. Capacity doubles when full."""
+        agent_class = agent_class or self.agent_class
+        self._declare(agent_class)
+        rows = range(self.size, self.size + number)
+        if rows.stop > len(self._storage):
+            self._grow(max(rows.stop, 2 * len(self._storage)))
+        self.size = rows.stop
+        for column in self._all_columns():
+            target = self._storage if column.name in self._storage.dtype.names else self._extras
+            target[column.name][rows.start : rows.stop] = column.initial
+        self.terminated[rows.start : rows.stop] = False
+        self._bind()
+        self.agents.extend(agent_class(self.model, self, row) for row in rows)
+        self._count(agent_class, number)
+        return rows
+
+    def replace(self, row: int) -> None:
+        """Retire the agent of a row and seat a new one, with a new id, on the same books."""
+        agent_class = type(self.agents[row])
+        self._retire(row)
+        self.agents[row] = agent_class(self.model, self, row)
+        self.terminated[row] = True
+
+    def recast(self, rows: Sequence[int], agent_class: type[MacroAgent]) -> None:
+        """Seat agents of another class on ``rows``, for populations that mix classes."""
+        self._declare(agent_class)
+        self._bind()
+        for row in rows:
+            self._count(type(self.agents[row]), -1)
+            self._retire(row)
+            self.agents[row] = agent_class(self.model, self, row)
+            self._count(agent_class, 1)
+
+    def discard(self, row: int) -> int:
+        """Drop a row; the last agent takes its place. Returns the row that moved."""
+        last = self.size - 1
+        self._count(type(self.agents[row]), -1)
+        self._retire(row)
+        if row != last:
+            self._storage[row] = self._storage[last]
+            for column in self._extras.values():
+                column[row] = column[last]
+            self.agents[row] = self.agents[last]
+            self.agents[row]._row = row
+        self.terminated[row] = self.terminated[last]
+        self.agents.pop()
+        self.size = last
+        self._bind()
+        return last
+
+    def _retire(self, row: int) -> None:
+        agent = self.agents[row]
+        mesa.Agent.remove(agent)
+        agent._row = -1
+
+    def _grow(self, capacity: int) -> None:
+        storage = np.zeros(capacity, self._storage.dtype)
+        storage[: self.size] = self._storage[: self.size]
+        self._storage = storage
+        self._extras = {name: np.resize(column, capacity) for name, column in self._extras.items()}
+        self.terminated = np.resize(self.terminated, capacity)
+
+    def _declare(self, agent_class: type[MacroAgent]) -> None:
+        """Make room for the further columns that a subclass lists."""
+        if not issubclass(agent_class, self.core):
+            raise TypeError(f"{agent_class.__name__} must be a subclass of {self.core.__name__}")
+        for column in _further_columns(agent_class, self.core):
+            if column.name not in self._extras:
+                self._extras[column.name] = np.full(len(self._storage), column.initial, column.dtype)
+
+    def _all_columns(self) -> Iterator[Column]:
+        yield from self.core.columns
+        seen = set()
+        for agent_class in (self.agent_class, *self._classes):
+            for column in _further_columns(agent_class, self.core):
+                if column.name not in seen:
+                    seen.add(column.name)
+                    yield column
+
+    def _count(self, agent_class: type[MacroAgent], change: int) -> None:
+        self._classes[agent_class] = self._classes.get(agent_class, 0) + change
+        if self._classes[agent_class] == 0:
+            del self._classes[agent_class]
+
+    # --- what the agents do together
+    @property
+    def classes(self) -> tuple[type[MacroAgent], ...]:
+        """The classes of the agents that live here."""
+        return tuple(self._classes)
+
+    def _rows_of(self, agent_class: type[MacroAgent]) -> np.ndarray:
+        return np.flatnonzero([type(agent) is agent_class for agent in self.agents])
+
+    def observe(self) -> np.ndarray:
+        """Observations, float32 (agents, observations); each class of agent sees in its own way."""
+        return self._combine("observe")
+
+    def reward(self) -> np.ndarray:
+        """Rewards of the month just ended, float64 (agents,)."""
+        return self._combine("reward")
+
+    def _combine(self, method: str) -> np.ndarray:
+        if len(self._classes) == 1:
+            return getattr(next(iter(self._classes)), method)(self)
+        result = getattr(self.core, method)(self)
+        for agent_class in self._classes:
+            if getattr(agent_class, method).__func__ is not getattr(self.core, method).__func__:
+                rows = self._rows_of(agent_class)
+                result[rows] = getattr(agent_class, method)(self)[rows]
+        return result
+
+    def apply(self, actions: np.ndarray) -> None:
+        """Carry out actions, integers (agents, heads), after the agents that decide for themselves."""
+        actions = self._own_decisions(actions)
+        if len(self._classes) == 1:
+            next(iter(self._classes)).apply(self, actions)
+            return
+        for agent_class in self._classes:
+            rows = self._rows_of(agent_class)
+            agent_class.apply(self, actions[rows], rows)
+
+    def _own_decisions(self, actions: np.ndarray) -> np.ndarray:
+        deciding = {cls for cls in self._classes if cls.decide is not MacroAgent.decide}
+        if not deciding:
+            return actions
+        actions = actions.copy()
+        for row, agent in enumerate(self.agents):
+            if type(agent) in deciding:
+                actions[row] = _checked(agent, agent.decide(), actions.shape[1])
+        return actions
+
+
+def _checked(agent: MacroAgent, decision: Sequence[int], heads: int) -> Sequence[int]:
+    if len(decision) != heads:
+        raise ValueError(f"{type(agent).__name__}.decide must return {heads} integers, got {decision!r}")
+    return decision
+
+
+def _record_type(columns: Sequence[Column]) -> np.dtype:
+    return np.dtype([(column.name, column.dtype) for column in columns], align=True)
+
+
+def _core_class(agent_class: type[MacroAgent]) -> type[MacroAgent]:
+    """The agent type itself: the most basic ancestor that carries the type's name."""
+    return next(cls for cls in reversed(agent_class.__mro__) if getattr(cls, "agent_type", ""))
+
+
+def _further_columns(agent_class: type[MacroAgent], core: type[MacroAgent]) -> list[Column]:
+    return [
+        column
+        for ancestor in reversed(agent_class.__mro__)
+        if ancestor is not core and issubclass(ancestor, core)
+        for column in ancestor.__dict__.get("columns", ())
+    ]

@@ -1,0 +1,1 @@
+"""How actions are learned: independent PPO, one learner per agent type."""
