@@ -70,18 +70,8 @@ def new_economy() -> np.ndarray:
 
 
 def gini(wealth: np.ndarray) -> float:
-    """Gini coefficient of ``wealth`` (n,); 0 if the total is not positive.
-
-    Mean absolute difference over twice the mean, by ranks (Sen 1973); debtors may push it above one,
-    so it is capped there.
-    """
-    ordered = np.sort(wealth)
-    total = float(ordered.sum())
-    if total <= 0.0:
-        return 0.0
-    number = len(ordered)
-    ranks = np.arange(1, number + 1)
-    return min(1.0, float(2.0 * (ranks @ ordered) / (number * total) - (number + 1.0) / number))
+    """Gini coefficient of ``wealth`` (n,), 0..1."""
+    return gini_of_sorted(np.sort(wealth))
 
 
 @jit
@@ -198,11 +188,30 @@ def published_statistics(
     mean_growth[0] += (growth - mean_growth[0]) / min(120.0, 24.0 + month)
 
 
-def net_worth(households: np.ndarray, firms: np.ndarray, banks: np.ndarray, price_level: float) -> np.ndarray:
+@jit
+def net_worth(households, firms, banks, price_level):
     """Households' net worth (n,), money: deposits less debt plus their share of firms' and banks' equity."""
-    firm_equity = float(
-        firms["deposits"].sum() - firms["debt"].sum()
-        + price_level * (firms["capital"].sum() + firms["inventory"].sum())
-    )  # fmt: skip
-    equity = firm_equity + float(banks["equity"].sum())
-    return households["deposits"] - households["debt"] + households["ownership"] * equity
+    equity = 0.0
+    for i in range(len(firms)):
+        equity += firms[i].deposits - firms[i].debt + price_level * (firms[i].capital + firms[i].inventory)
+    for b in range(len(banks)):
+        equity += banks[b].equity
+    wealth = np.empty(len(households))
+    for i in range(len(households)):
+        wealth[i] = households[i].deposits - households[i].debt + households[i].ownership * equity
+    return wealth
+
+
+@jit
+def gini_of_sorted(ordered):
+    """Gini coefficient of ascending values (n,) by ranks (Sen 1973), at most 1; 0 if the total is not positive."""
+    number = len(ordered)
+    total = 0.0
+    ranked = 0.0
+    for i in range(number):
+        total += ordered[i]
+        ranked += (i + 1) * ordered[i]
+    if total <= 0.0:
+        return 0.0
+    # debtors may push it above one
+    return min(1.0, 2.0 * ranked / (number * total) - (number + 1.0) / number)

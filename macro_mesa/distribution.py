@@ -53,7 +53,7 @@ def pay_dividends(firms, banks, parameters, flows):
     for f in range(len(firms)):
         spare = firms[f].deposits - firms[f].wage_offer * firms[f].employment
         firms[f].dividends = p.firm_payout * max(spare, 0.0)
-        ledger.collect_dividend(firms, f, banks, flows, firms[f].dividends)
+        ledger.debit(firms, f, banks, flows, DIVIDENDS, FIRMS_CURRENT, firms[f].dividends)
         pool += firms[f].dividends
     for b in range(len(banks)):
         spare = banks[b].equity - p.capital_target * banks[b].loans
@@ -69,8 +69,8 @@ def pay_households(households, banks, flows, operating_costs, dividends):
     cost_share = operating_costs / len(households)
     for i in range(len(households)):
         dividend = households[i].ownership * dividends
-        ledger.distribute(households, i, banks, flows, OPERATING_COST, cost_share)
-        ledger.distribute(households, i, banks, flows, DIVIDENDS, dividend)
+        ledger.credit(households, i, banks, flows, OPERATING_COST, HOUSEHOLDS, cost_share)
+        ledger.credit(households, i, banks, flows, DIVIDENDS, HOUSEHOLDS, dividend)
         households[i].income += cost_share + dividend
 
 

@@ -130,31 +130,31 @@ def pay_from_bank(banks, payer, payees, j, flows, flow, sector, amount):
 
 
 @jit
-def collect_dividend(payers, i, banks, flows, amount):
-    """A firm's dividend leaves its deposit for the pool that ``distribute`` empties."""
+def debit(payers, i, banks, flows, flow, sector, amount):
+    """A deposit pays into a pool that ``credit`` empties within the same stage; settled in reserves."""
     home = payers[i].bank_id
     payers[i].deposits -= amount
     banks[home].deposits -= amount
     banks[home].reserves -= amount
-    flows[DIVIDENDS, FIRMS_CURRENT] -= amount
+    flows[flow, sector] -= amount
+
+
+@jit
+def credit(payees, i, banks, flows, flow, sector, amount):
+    """A deposit receives its part of a pool."""
+    home = payees[i].bank_id
+    payees[i].deposits += amount
+    banks[home].deposits += amount
+    banks[home].reserves += amount
+    flows[flow, sector] += amount
 
 
 @jit
 def collect_from_bank(banks, b, flows, flow, amount):
-    """A bank's dividend or operating cost leaves its equity for the pool that ``distribute`` empties."""
+    """A bank's dividend or operating cost leaves its equity for a pool that ``credit`` empties."""
     banks[b].equity -= amount
     banks[b].reserves -= amount
     flows[flow, BANKS] -= amount
-
-
-@jit
-def distribute(households, i, banks, flows, flow, amount):
-    """A household's part of a pool of dividends or operating costs."""
-    home = households[i].bank_id
-    households[i].deposits += amount
-    banks[home].deposits += amount
-    banks[home].reserves += amount
-    flows[flow, HOUSEHOLDS] += amount
 
 
 @jit

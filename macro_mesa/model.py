@@ -24,11 +24,12 @@ from macro_mesa.schedule import MONTH, Decision
 from macro_mesa.shocks import Shock, read_shocks
 from macro_mesa.spaces import CENTRAL_BANK, COMMERCIAL_BANK, FIRM, HOUSEHOLD, SPACES
 
+# plain integers: numba inspects an Enum member anew at every call
 _ACTION_STREAMS = {
-    HOUSEHOLD: Purpose.HOUSEHOLD_ACTION,
-    FIRM: Purpose.FIRM_ACTION,
-    COMMERCIAL_BANK: Purpose.COMMERCIAL_BANK_ACTION,
-    CENTRAL_BANK: Purpose.CENTRAL_BANK_ACTION,
+    HOUSEHOLD: int(Purpose.HOUSEHOLD_ACTION),
+    FIRM: int(Purpose.FIRM_ACTION),
+    COMMERCIAL_BANK: int(Purpose.COMMERCIAL_BANK_ACTION),
+    CENTRAL_BANK: int(Purpose.CENTRAL_BANK_ACTION),
 }
 
 

@@ -16,6 +16,8 @@ import numpy as np
 if TYPE_CHECKING:
     from macro_mesa.model import MacroModel
 
+CACHE_LINE = 64  # bytes
+
 
 @dataclass(frozen=True)
 class Column:
@@ -110,7 +112,7 @@ class Population:
         self.agent_class = agent_class
         self.agent_type = agent_class.agent_type
         self.core = _core_class(agent_class)
-        self._storage = np.zeros(size, _record_type(self.core.columns))
+        self._storage = _aligned_zeros(size, _record_type(self.core.columns))
         self._extras: dict[str, np.ndarray] = {}
         self.size = 0
         self.agents: list[MacroAgent] = []
@@ -213,7 +215,7 @@ class Population:
         agent._row = -1
 
     def _grow(self, capacity: int) -> None:
-        storage = np.zeros(capacity, self._storage.dtype)
+        storage = _aligned_zeros(capacity, self._storage.dtype)
         storage[: self.size] = self._storage[: self.size]
         self._storage = storage
         self._extras = {name: np.resize(column, capacity) for name, column in self._extras.items()}
@@ -296,7 +298,23 @@ def _checked(agent: MacroAgent, decision: Sequence[int], heads: int) -> Sequence
 
 
 def _record_type(columns: Sequence[Column]) -> np.dtype:
-    return np.dtype([(column.name, column.dtype) for column in columns], align=True)
+    """A record of whole cache lines; columns listed first share the first line."""
+    packed = np.dtype([(column.name, column.dtype) for column in columns], align=True)
+    return np.dtype(
+        {
+            "names": [column.name for column in columns],
+            "formats": [column.dtype for column in columns],
+            "offsets": [packed.fields[column.name][1] for column in columns],  # type: ignore[index]
+            "itemsize": -(-packed.itemsize // CACHE_LINE) * CACHE_LINE,
+        }
+    )
+
+
+def _aligned_zeros(number: int, record: np.dtype) -> np.ndarray:
+    """Zeroed records that start on a cache line."""
+    buffer = np.zeros(number * record.itemsize + CACHE_LINE, dtype=np.uint8)
+    start = -buffer.ctypes.data % CACHE_LINE
+    return buffer[start : start + number * record.itemsize].view(record)
 
 
 def _core_class(agent_class: type[MacroAgent]) -> type[MacroAgent]:

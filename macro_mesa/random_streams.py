@@ -47,6 +47,9 @@ _WEYL_1 = np.uint64(0xBB67AE85)
 _LOW = np.uint64(0xFFFFFFFF)
 _SHIFT = np.uint64(32)
 _UNIT = 2.0**-32
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_MIX_0 = np.uint64(0xBF58476D1CE4E5B9)
+_MIX_1 = np.uint64(0x94D049BB133111EB)
 
 
 @jit
@@ -82,6 +85,24 @@ def uniform(key, month, purpose, agent):
 
 
 @jit
+def seed_sequence(key, month, purpose, agent):
+    """A 64-bit state from which ``next_pair`` draws, for uses that need many draws an agent."""
+    high, low, _, _ = philox(key, agent, 0, month, purpose)
+    return (high << _SHIFT) | low
+
+
+@jit
+def next_pair(sequence):
+    """The next state and two draws from (0, 1): SplitMix64 (Steele, Lea and Flood 2014)."""
+    sequence = sequence + _GOLDEN
+    z = sequence
+    z = (z ^ (z >> np.uint64(30))) * _MIX_0
+    z = (z ^ (z >> np.uint64(27))) * _MIX_1
+    z = z ^ (z >> np.uint64(31))
+    return sequence, ((z >> _SHIFT) + 0.5) * _UNIT, ((z & _LOW) + 0.5) * _UNIT
+
+
+@jit
 def normal(key, month, purpose, agent):
     """One standard normal draw (Box and Muller 1958)."""
     first, second, _, _ = uniforms(key, month, purpose, agent)
@@ -91,8 +112,10 @@ def normal(key, month, purpose, agent):
 @jit
 def shuffle(order, key, month, purpose):
     """Put ``order`` in a uniformly random order, in place (Fisher and Yates)."""
+    sequence = seed_sequence(key, month, purpose, 0)
     for i in range(len(order) - 1, 0, -1):
-        j = int(uniform(key, month, purpose, i) * (i + 1))
+        sequence, draw, _ = next_pair(sequence)
+        j = int(draw * (i + 1))
         order[i], order[j] = order[j], order[i]
 
 

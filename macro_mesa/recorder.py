@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from mesa.datacollection import DataCollector
 
-from macro_mesa.aggregates import STATISTICS
+from macro_mesa.aggregates import DISTURBANCES, STATISTICS
 
 if TYPE_CHECKING:
     from macro_mesa.model import MacroModel
@@ -50,7 +50,8 @@ class MacroDataCollector(DataCollector):
             self._collection_steps.append(model.time)
         super().collect(model)
         self.model_vars["month"].append(model.month)
-        for name, value in zip(PUBLISHED, model.economy[list(PUBLISHED)].item(), strict=True):
+        published = model.economy.item()[len(DISTURBANCES) :]
+        for name, value in zip(PUBLISHED, published, strict=True):
             self.model_vars[name].append(value)
 
     def get_model_vars_dataframe(self) -> pd.DataFrame:

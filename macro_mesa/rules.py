@@ -30,7 +30,7 @@ def firm_rule(observations: np.ndarray, draws: np.ndarray) -> np.ndarray:
     relative_price, inventory, unit_cost, vacancies, utilization = _see(
         FIRM, observations, "relative_price", "inventory", "unit_cost", "vacancies", "utilization"
     )
-    pressure = 8.0 * (unit_cost - 2.0 / 3.0) - 0.8 * (inventory - 0.67) - 0.5 * relative_price
+    pressure = 12.0 * (unit_cost - 2.0 / 3.0) - 1.5 * (inventory - 0.67) - 0.5 * relative_price
     price = np.clip(np.floor(2.0 + pressure + draws[:, 0]), 0, 4)
     shortage = 0.67 - inventory - 2.0 * np.maximum(unit_cost - 0.75, 0.0)
     hiring = np.clip(np.floor(1.0 + np.clip(shortage, -0.3, 0.3) + draws[:, 1]), 0, 2)

@@ -73,7 +73,7 @@ class Rollout:
         return Rollout(**arrays)
 
     def require_shapes(self, observation_size: int, heads: int) -> None:
-        """Raises ValueError unless there are samples, with so many observation columns and heads."""
+        """Raises ValueError unless there are samples of so many columns and heads."""
         shape = self.reward.shape
         if self.reward.size == 0:
             raise ValueError(f"the rollout is empty: {shape[0]} months of {shape[1]} agents")

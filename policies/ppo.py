@@ -29,35 +29,57 @@ class PPOConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    learning_rate: float = Field(3e-4, gt=0, le=1, description="Adam's step size at the start")
+    learning_rate: float = Field(
+        default=3e-4, gt=0, le=1, description="Adam's step size at the start"
+    )
     final_learning_rate_fraction: float = Field(
-        0.1, ge=0, le=1, description="learning rate at the end, as a share of that at the start"
+        default=0.1,
+        ge=0,
+        le=1,
+        description="learning rate at the end, as a share of that at the start",
     )
-    gamma: float = Field(0.99, ge=0, lt=1, description="discount factor a month")
-    gae_lambda: float = Field(0.95, ge=0, le=1, description="0: one-step, 1: Monte Carlo returns")
-    clip_range: float = Field(0.2, gt=0, lt=1, description="ratio may leave 1 by this much")
-    epochs: int = Field(4, ge=1, le=1000, description="passes over a rollout, unless KL stops them")
-    minibatch_size: int = Field(4096, ge=1, description="samples a gradient step, at most")
-    entropy_coefficient: float = Field(0.01, ge=0, le=10, description="entropy bonus at the start")
+    gamma: float = Field(default=0.99, ge=0, lt=1, description="discount factor a month")
+    gae_lambda: float = Field(
+        default=0.95, ge=0, le=1, description="0: one-step, 1: Monte Carlo returns"
+    )
+    clip_range: float = Field(default=0.2, gt=0, lt=1, description="ratio may leave 1 by this much")
+    epochs: int = Field(
+        default=4, ge=1, le=1000, description="passes over a rollout, unless KL stops them"
+    )
+    minibatch_size: int = Field(default=4096, ge=1, description="samples a gradient step, at most")
+    entropy_coefficient: float = Field(
+        default=0.01, ge=0, le=10, description="entropy bonus at the start"
+    )
     final_entropy_coefficient: float = Field(
-        0.001, ge=0, le=10, description="entropy bonus at the end"
+        default=0.001, ge=0, le=10, description="entropy bonus at the end"
     )
-    value_coefficient: float = Field(0.5, ge=0, le=100, description="weight of the value loss")
+    value_coefficient: float = Field(
+        default=0.5, ge=0, le=100, description="weight of the value loss"
+    )
     value_loss: Literal["huber", "clipped", "mse"] = Field(
-        "huber", description="half the squared error; linear beyond 1, clipped to the old, or plain"
+        default="huber",
+        description="half the squared error; linear beyond 1, clipped to the old, or plain",
     )
-    max_gradient_norm: float = Field(0.5, gt=0, description="larger gradients are scaled down")
+    max_gradient_norm: float = Field(
+        default=0.5, gt=0, description="larger gradients are scaled down"
+    )
     target_kl: float | None = Field(
-        0.02, gt=0, description="epochs stop at 1.5 times this divergence from the acting policy"
+        default=0.02,
+        gt=0,
+        description="epochs stop at 1.5 times this divergence from the acting policy",
     )
     hidden_sizes: Annotated[tuple[Units, ...], Field(min_length=1, max_length=8)] = Field(
-        (64, 64), description="units of the hidden layers, the same for actor and critic"
+        default=(64, 64), description="units of the hidden layers, the same for actor and critic"
     )
     sample_fraction: float = Field(
-        1.0, gt=0, le=1, description="share of the agents, drawn anew each update, learned from"
+        default=1.0,
+        gt=0,
+        le=1,
+        description="share of the agents, drawn anew each update, learned from",
     )
     normalize_rewards: bool = Field(
-        True, description="divide rewards by the running standard deviation of discounted returns"
+        default=True,
+        description="divide rewards by the running standard deviation of discounted returns",
     )
 
 

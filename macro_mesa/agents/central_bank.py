@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from macro_mesa.agents.base import clip_columns
+from macro_mesa.agents.base import clip, clip_columns
 from macro_mesa.compiled import jit
 from macro_mesa.population import Column, MacroAgent, Population
 from macro_mesa.spaces import CENTRAL_BANK, SPACES, values
@@ -37,13 +37,8 @@ class CentralBank(MacroAgent):
 
     @classmethod
     def apply(cls, population: Population, actions: np.ndarray, rows: np.ndarray | None = None) -> None:
-        table, p = population.table, population.model.parameters
-        shock = float(population.model.economy["policy_rate_shock"][0])
-        before = table["policy_rate"].copy()
-        setting = table["rate_setting"] + RATE_STEPS[actions[:, 0]]
-        table["rate_setting"] = np.clip(setting, p.lower_bound, p.upper_bound)
-        table["policy_rate"] = np.maximum(table["rate_setting"] + shock, p.lower_bound)
-        table["rate_change"] = table["policy_rate"] - before
+        model = population.model
+        _apply(population.table, actions, RATE_STEPS, model.economy, model.parameter_record)
 
     @classmethod
     def reward(cls, population: Population) -> np.ndarray:
@@ -75,6 +70,17 @@ def _observe(out, central_bank, economy, parameters):
     out[0, 7] = 10.0 * published.lending_rate
     out[0, 8] = 10.0 * (rate - p.lower_bound)
     out[0, 9] = 10.0 * published.output_growth
+
+
+@jit
+def _apply(central_bank, actions, rate_steps, economy, parameters):
+    p = parameters[0]
+    before = central_bank[0].policy_rate
+    setting = clip(central_bank[0].rate_setting + rate_steps[actions[0, 0]], p.lower_bound, p.upper_bound)
+    central_bank[0].rate_setting = setting
+    # a dated shock comes on top of what the central bank sets
+    central_bank[0].policy_rate = max(setting + economy[0].policy_rate_shock, p.lower_bound)
+    central_bank[0].rate_change = central_bank[0].policy_rate - before
 
 
 @jit

@@ -10,11 +10,10 @@ from macro_mesa.spaces import COMMERCIAL_BANK, DEPOSIT_SPREADS, LENDING_SPREADS,
 SPACE = SPACES[COMMERCIAL_BANK]
 LOW = np.array([entry.low for entry in SPACE.observations], dtype=np.float32)
 HIGH = np.array([entry.high for entry in SPACE.observations], dtype=np.float32)
-LENDING_STEPS = np.array(values(COMMERCIAL_BANK, "lending_rate"))
-DEPOSIT_STEPS = np.array(values(COMMERCIAL_BANK, "deposit_rate"))
+# row 0: steps of the posted rates; row 1: spreads over the policy rate
+LENDING_GRID = np.array([values(COMMERCIAL_BANK, "lending_rate"), LENDING_SPREADS])
+DEPOSIT_GRID = np.array([values(COMMERCIAL_BANK, "deposit_rate"), DEPOSIT_SPREADS])
 RISK_TOLERANCES = np.array(values(COMMERCIAL_BANK, "risk_tolerance"))
-LENDING_SPREAD_GRID = np.array(LENDING_SPREADS)
-DEPOSIT_SPREAD_GRID = np.array(DEPOSIT_SPREADS)
 
 
 class CommercialBank(MacroAgent):
@@ -57,19 +56,10 @@ class CommercialBank(MacroAgent):
     @classmethod
     def apply(cls, population: Population, actions: np.ndarray, rows: np.ndarray | None = None) -> None:
         model = population.model
-        banks, rows = population.table, all_rows(population, rows)
-        banks["risk_tolerance"][rows] = RISK_TOLERANCES[actions[:, 2]]
-        if model.parameters.bank_pricing == "spread":
-            policy_rate = model.central_banks.table["policy_rate"][0]
-            # the one place where pass-through is mechanical, by the user's choice of bank_pricing="spread"
-            lending = policy_rate + LENDING_SPREAD_GRID[actions[:, 0]]
-            deposit = policy_rate - DEPOSIT_SPREAD_GRID[actions[:, 1]]
-        else:
-            lending = banks["lending_rate"][rows] + LENDING_STEPS[actions[:, 0]]
-            deposit = banks["deposit_rate"][rows] + DEPOSIT_STEPS[actions[:, 1]]
-        ceiling = model.parameters.maximum_lending_rate
-        banks["lending_rate"][rows] = np.clip(lending, 0.0, ceiling)
-        banks["deposit_rate"][rows] = np.clip(deposit, 0.0, ceiling)
+        _apply(
+            population.table, actions, all_rows(population, rows), LENDING_GRID, DEPOSIT_GRID, RISK_TOLERANCES,
+            model.parameters.bank_pricing == "spread", model.central_banks.table, model.parameter_record,
+        )  # fmt: skip
 
     @classmethod
     def reward(cls, population: Population) -> np.ndarray:
@@ -120,6 +110,24 @@ def _observe(out, banks, central_bank, economy):
         out[b, 11] = number * bank.loans / max(total_loans, 1.0e-9)
         out[b, 12] = 10.0 * published.inflation
         out[b, 13] = 10.0 * published.unemployment
+
+
+@jit
+def _apply(banks, actions, rows, lending_grid, deposit_grid, risk_tolerances, by_spread, central_bank, parameters):
+    p = parameters[0]
+    policy_rate = central_bank[0].policy_rate
+    for k in range(len(rows)):
+        b = rows[k]
+        if by_spread:
+            # the one place where pass-through is mechanical, by the user's choice of bank_pricing="spread"
+            lending = policy_rate + lending_grid[1, actions[k, 0]]
+            deposit = policy_rate - deposit_grid[1, actions[k, 1]]
+        else:
+            lending = banks[b].lending_rate + lending_grid[0, actions[k, 0]]
+            deposit = banks[b].deposit_rate + deposit_grid[0, actions[k, 1]]
+        banks[b].lending_rate = clip(lending, 0.0, p.maximum_lending_rate)
+        banks[b].deposit_rate = clip(deposit, 0.0, p.maximum_lending_rate)
+        banks[b].risk_tolerance = risk_tolerances[actions[k, 2]]
 
 
 @jit

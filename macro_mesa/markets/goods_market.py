@@ -13,7 +13,7 @@ from macro_mesa import ledger
 from macro_mesa.aggregates import price_relative
 from macro_mesa.compiled import jit
 from macro_mesa.ledger import CONSUMPTION, FIRMS_CAPITAL, FIRMS_CURRENT, HOUSEHOLDS, INVESTMENT
-from macro_mesa.random_streams import Purpose, shuffle, uniforms
+from macro_mesa.random_streams import Purpose, next_pair, seed_sequence, shuffle
 
 if TYPE_CHECKING:
     from macro_mesa.model import MacroModel
@@ -22,19 +22,16 @@ _NOBODY = -1
 
 
 @jit
-def rank_sellers(sellers, scores, disadvantage, own, key, month, agent):
-    """Draw a sample of sellers and the arrival times of their exponential race; the earliest is preferred."""
+def rank_sellers(sellers, scores, disadvantage, stocks, own, key, month, agent):
+    """Sample sellers and draw their exponential race; the earliest is preferred, the unavailable never come."""
     number = len(disadvantage)
-    for quote in range(0, len(sellers), 2):
-        first, second, third, fourth = uniforms(key, month, Purpose.SHOPPING, agent, quote)
-        sellers[quote] = int(first * number)
-        scores[quote] = -np.log(second) * disadvantage[sellers[quote]]
-        if quote + 1 < len(sellers):
-            sellers[quote + 1] = int(third * number)
-            scores[quote + 1] = -np.log(fourth) * disadvantage[sellers[quote + 1]]
+    sequence = seed_sequence(key, month, Purpose.SHOPPING, agent)
     for quote in range(len(sellers)):
-        if sellers[quote] == own:
-            scores[quote] = np.inf
+        sequence, choice, luck = next_pair(sequence)
+        f = int(choice * number)
+        sellers[quote] = f
+        available = stocks[f] > 0.0 and f != own
+        scores[quote] = -np.log(luck) * disadvantage[f] if available else np.inf
 
 
 @jit
@@ -51,94 +48,100 @@ def next_seller(sellers, scores):
 
 
 @jit
-def consume(households, i, firms, banks, flows, budget, sellers, scores):
-    """Spend a household's budget over its ranked sellers."""
-    left = budget
-    units = 0.0
-    while left > 1.0e-12 * budget:
+def buy(money, units, sellers, scores, prices, stocks, sold, revenue):
+    """Buy up to ``units`` with up to ``money`` over the ranked sellers; returns units bought and money spent."""
+    bought = 0.0
+    spent = 0.0
+    while bought < units and spent < money * (1.0 - 1.0e-12):
         f = next_seller(sellers, scores)
         if f == _NOBODY:
             break
-        bought = min(left / firms[f].price, firms[f].inventory)
-        if bought <= 0.0:
-            continue
-        cost = min(bought * firms[f].price, households[i].deposits)
-        ledger.pay(households, i, firms, f, banks, flows, CONSUMPTION, HOUSEHOLDS, FIRMS_CURRENT, cost)
-        record_sale(firms, f, bought, cost)
-        units += bought
-        left -= cost
-    households[i].spending = budget - left
+        quantity = min((money - spent) / prices[f], units - bought, stocks[f])
+        cost = min(quantity * prices[f], money - spent)
+        stocks[f] -= quantity
+        sold[f] += quantity
+        revenue[f] += cost
+        bought += quantity
+        spent += cost
+    return bought, spent
+
+
+@jit
+def trade(money, units, first_firm, prices, stocks, parameters, key, month):
+    """Let all buyers shop in random order; ``money`` and ``units`` (buyers,) are what each wants to spend and buy.
+
+    Works on a few contiguous arrays so that random visits stay within the cache.  Returns units bought and
+    money spent by buyer, units sold and revenue by seller; ``stocks`` falls by what is sold.
+    """
+    p = parameters[0]
+    disadvantage = (prices / prices.mean()) ** (1.0 / p.quote_noise)
+    sold = np.zeros(len(prices))
+    revenue = np.zeros(len(prices))
+    bought = np.zeros(len(money))
+    spent = np.zeros(len(money))
+    sellers = np.empty(p.shopping_quotes, np.int64)
+    scores = np.empty(p.shopping_quotes)
+    order = np.arange(len(money))
+    shuffle(order, key, month, Purpose.GOODS_QUEUE)
+    for buyer in order:
+        own = buyer - first_firm if buyer >= first_firm else _NOBODY
+        rank_sellers(sellers, scores, disadvantage, stocks, own, key, month, buyer)
+        bought[buyer], spent[buyer] = buy(
+            money[buyer], units[buyer], sellers, scores, prices, stocks, sold, revenue
+        )  # fmt: skip
+    return bought, spent, sold, revenue
+
+
+@jit
+def note_shopping(households, i, units, spent):
+    """A household's memory of the month's shopping."""
+    households[i].spending = spent
     households[i].consumption = units
+    households[i].shopping_inflation = 0.0
     if units > 0.0:
-        paid = households[i].spending / units
+        paid = spent / units
         households[i].shopping_inflation = np.log(paid / households[i].shopping_price)
         households[i].shopping_price = paid
-    else:
-        households[i].shopping_inflation = 0.0
-    return left
-
-
-@jit
-def invest(firms, i, banks, flows, sellers, scores):
-    """Buy a firm's planned capital goods over its ranked sellers, as far as its deposits go."""
-    wanted = firms[i].investment_plan
-    while wanted > 0.0 and firms[i].deposits > 0.0:
-        f = next_seller(sellers, scores)
-        if f == _NOBODY:
-            break
-        bought = min(wanted, firms[f].inventory, firms[i].deposits / firms[f].price)
-        if bought <= 0.0:
-            continue
-        cost = min(bought * firms[f].price, firms[i].deposits)
-        ledger.pay(firms, i, firms, f, banks, flows, INVESTMENT, FIRMS_CAPITAL, FIRMS_CURRENT, cost)
-        record_sale(firms, f, bought, cost)
-        firms[i].investment += bought
-        wanted -= bought
-    firms[i].capital += firms[i].investment
-
-
-@jit
-def record_sale(firms, f, units, cost):
-    """Book a sale in the seller's inventory, sales and revenue."""
-    firms[f].inventory = max(0.0, firms[f].inventory - units)
-    firms[f].sales += units
-    firms[f].revenue += cost
 
 
 @jit
 def clear(households, firms, banks, economy, parameters, flows, key, month):
-    """One month of the goods market; returns the share of consumption budgets left unspent."""
-    p = parameters[0]
+    """One month of the goods market; returns the share of consumption budgets left unspent.
+
+    Payments settle when the market closes, so no firm invests what it earned this month.
+    """
     number = len(households)
-    mean_price = 0.0
-    for f in range(len(firms)):
-        firms[f].sales = 0.0
-        firms[f].revenue = 0.0
-        firms[f].investment = 0.0
-        mean_price += firms[f].price / len(firms)
-    disadvantage = np.empty(len(firms))
-    for f in range(len(firms)):
-        disadvantage[f] = (firms[f].price / mean_price) ** (1.0 / p.quote_noise)
-    order = np.arange(number + len(firms))
-    shuffle(order, key, month, Purpose.GOODS_QUEUE)
-    sellers = np.empty(p.shopping_quotes, np.int64)
-    scores = np.empty(p.shopping_quotes)
+    money = np.empty(number + len(firms))
+    units = np.full(number + len(firms), np.inf)
+    prices = np.empty(len(firms))
+    stocks = np.empty(len(firms))
     taste = economy[0].taste
-    budgets = 0.0
-    unspent = 0.0
-    for buyer in order:
-        own = buyer - number if buyer >= number else _NOBODY
-        rank_sellers(sellers, scores, disadvantage, own, key, month, buyer)
-        if buyer < number:
-            deposits = households[buyer].deposits
-            budget = min(households[buyer].consumption_rate * taste, 1.0) * deposits
-            budgets += budget
-            unspent += consume(households, buyer, firms, banks, flows, budget, sellers, scores)
-        else:
-            invest(firms, own, banks, flows, sellers, scores)
+    for i in range(number):
+        money[i] = min(households[i].consumption_rate * taste, 1.0) * households[i].deposits
     for f in range(len(firms)):
+        money[number + f] = firms[f].deposits
+        units[number + f] = firms[f].investment_plan
+        prices[f] = firms[f].price
+        stocks[f] = firms[f].inventory
+    bought, spent, sold, revenue = trade(money, units, number, prices, stocks, parameters, key, month)
+    for i in range(number):
+        ledger.debit(households, i, banks, flows, CONSUMPTION, HOUSEHOLDS, spent[i])
+        note_shopping(households, i, bought[i], spent[i])
+    invested = spent[number:].sum()
+    consumed = spent[:number].sum()
+    consumed_share = consumed / max(consumed + invested, 1.0e-300)
+    for f in range(len(firms)):
+        ledger.debit(firms, f, banks, flows, INVESTMENT, FIRMS_CAPITAL, spent[number + f])
+        # a seller does not know what its goods are bought for: the flows split as the whole market's
+        ledger.credit(firms, f, banks, flows, CONSUMPTION, FIRMS_CURRENT, consumed_share * revenue[f])
+        ledger.credit(firms, f, banks, flows, INVESTMENT, FIRMS_CURRENT, (1.0 - consumed_share) * revenue[f])
+        firms[f].investment = bought[number + f]
+        firms[f].capital += bought[number + f]
+        firms[f].inventory = max(0.0, stocks[f])
+        firms[f].sales = sold[f]
+        firms[f].revenue = revenue[f]
         firms[f].expected_sales += (firms[f].sales - firms[f].expected_sales) / 6.0
-    return unspent / max(budgets, 1.0e-12)
+    return 1.0 - consumed / max(money[:number].sum(), 1.0e-300)
 
 
 class GoodsMarket:

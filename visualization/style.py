@@ -1,0 +1,116 @@
+"""One look for every figure: palette, panels, legends and axes, without touching matplotlib's global state."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
+
+# Okabe and Ito's palette, told apart by every common form of colour vision; the yellow is too pale for lines
+BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = PALETTE = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#AA4499",
+    "#E69F00",
+    "#56B4E9",
+)
+GREY, INK, GRID = "#7A7A7A", "#222222", "#E6E6E6"
+POLICY_COLOURS = {"learned": BLUE, "rule": VERMILION, "random": GREY}
+# heads and policies also differ in dashes, for print in grey
+DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (5, 1.5, 1.2, 1.5)))
+
+DPI = 120
+WIDTH = 12.0  # inches
+SMALL, NORMAL, LARGE = 8.0, 9.0, 12.0  # points
+
+AGENT_TITLES = {
+    "household": "Households",
+    "firm": "Firms",
+    "commercial_bank": "Commercial banks",
+    "central_bank": "Central bank",
+}
+
+
+def new_figure(rows: int, columns: int, row_height: float, width: float = WIDTH) -> tuple[Figure, np.ndarray]:
+    """A figure of ``rows`` x ``columns`` empty panels, each row ``row_height`` inches high; axes (rows, columns)."""
+    figure = Figure(figsize=(width, rows * row_height), dpi=DPI, layout="constrained", facecolor="white")
+    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08, wspace=0.02, hspace=0.03)  # type: ignore[union-attr]
+    return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def dress(
+    axes: Axes, title: str, x_label: str, y_label: str, legend: bool = False, margin: float | None = 0.01
+) -> None:
+    """Title, axis labels and the common look; with ``legend`` the labelled artists are named under the title.
+
+    margin: share of the x-range left free on both sides; None keeps what the axes have.
+    """
+    axes.set_title(title, loc="left", fontsize=NORMAL + 1, fontweight="bold", color=INK, pad=18 if legend else 6)
+    axes.set_xlabel(x_label, fontsize=SMALL, color=INK)
+    axes.set_ylabel(y_label, fontsize=SMALL, color=INK)
+    axes.tick_params(labelsize=SMALL, color=GREY, labelcolor=INK, length=3)
+    axes.grid(color=GRID, linewidth=0.7)
+    axes.set_axisbelow(True)
+    if margin is not None:
+        axes.margins(x=margin)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color(GREY)
+    if legend:
+        legend_above(axes)
+
+
+def legend_above(axes: Axes) -> None:
+    """Name the labelled artists in one row between title and data; none are labelled, none is drawn."""
+    handles, labels = axes.get_legend_handles_labels()
+    if handles:
+        axes.legend(
+            handles,
+            labels,
+            loc="lower left",
+            bbox_to_anchor=(0.0, 1.0),
+            ncols=len(handles),
+            fontsize=SMALL,
+            frameon=False,
+            borderpad=0.0,
+            borderaxespad=0.3,
+            handlelength=1.4,
+            handletextpad=0.5,
+            columnspacing=1.1,
+        )
+
+
+def percent_axis(axis: object, decimals: int | None = None) -> None:
+    """Write decimals as per cent figures (0.02 as 2); the unit itself belongs in the axis label."""
+
+    def write(value: float, _position: int) -> str:
+        text = f"{100 * value:.{decimals}f}" if decimals is not None else f"{round(100 * value, 6):g}"
+        return text.replace("-", "\u2212")
+
+    axis.set_major_formatter(FuncFormatter(write))  # type: ignore[attr-defined]
+
+
+def month_axis(axes: Axes, months: float) -> None:
+    """Ticks at whole years, at most about six of them over ``months``; at whole months on short runs."""
+    if months >= 24:
+        axes.xaxis.set_major_locator(MultipleLocator(12 * math.ceil(months / 12 / 6)))
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
+
+
+def at_least(axes: Axes, span: float) -> None:
+    """Widen the y-axis to ``span`` about its middle, so that noise of a near-constant series does not fill it."""
+    low, high = axes.get_ylim()
+    if high - low < span:
+        middle = (low + high) / 2
+        axes.set_ylim(middle - span / 2, middle + span / 2)
+
+
+def hide_unused(panels: Sequence[Axes], used: int) -> None:
+    """Remove the panels after the first ``used``."""
+    for axes in panels[used:]:
+        axes.remove()
