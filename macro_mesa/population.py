@@ -70,9 +70,6 @@ class MacroAgent(mesa.Agent):
         """Actions of this agent, one integer a head; overriding it takes the agent from its policy."""
         raise NotImplementedError(f"{type(self).__name__} leaves its decisions to its population's policy")
 
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__.copy()
-
     @classmethod
     def observe(cls, population: "Population") -> np.ndarray:
         """Observations of the whole population, float32 (agents, observations)."""
@@ -128,7 +125,7 @@ class Population:
         return self._table
 
     def __getattr__(self, name: str) -> np.ndarray:
-        if name.startswith("_") or name in ("memory", "core"):
+        if name.startswith("_") or name in ("memory", "core", "size"):
             raise AttributeError(name)
         if name in self._storage.dtype.names:
             return self._table[name]
@@ -191,6 +188,19 @@ class Population:
             self._retire(row)
             self.agents[row] = agent_class(self.model, self, row)
             self._count(agent_class, 1)
+
+    def rename(self, unique_ids: Sequence[int]) -> None:
+        """Give the agents these ids, row by row (a restored economy keeps the ids it was saved with)."""
+        for agent, unique_id in zip(self.agents, unique_ids, strict=True):
+            agent.unique_id = unique_id
+
+    def __getstate__(self) -> dict[str, Any]:
+        # memoryviews cannot be copied: they are bound again
+        return {name: value for name, value in self.__dict__.items() if name not in ("memory", "_table")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._bind()
 
     def discard(self, row: int) -> int:
         """Drop a row; the last agent takes its place. Returns the row that moved."""

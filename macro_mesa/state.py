@@ -1,3 +1,185 @@
-"""A model's complete state on disk: arrays as safetensors, the rest as JSON; never pickled code."""
-def save(m,p): ...
-def load(c,p,q): ...
+"""A model's complete state on disk: arrays as safetensors, the rest as JSON; data, never code."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from macro_mesa.config import ConfigError
+from macro_mesa.population import MacroAgent, Population
+from macro_mesa.shocks import read_shocks
+
+if TYPE_CHECKING:
+    from macro_mesa.model import MacroModel
+
+FORMAT = "macro-mesa model"
+VERSION = 1
+ARRAYS = "state.safetensors"
+DESCRIPTION = "model.json"
+
+
+def save(model: "MacroModel", folder: Path) -> None:
+    """Write ``model`` to ``folder``; raises ``ConfigError`` if it cannot be written or a policy has no name."""
+    description = {
+        "format": FORMAT,
+        "version": VERSION,
+        "parameters": model.parameters.model_dump(),
+        "policy": _named_policy(model.policy),
+        "shocks": [shock.as_dict() for shock in model.shocks],
+        "month": model.month,
+        "time": model.time,
+        "steps": model.steps,
+        "key": int(model.key),
+        "agent_id_counter": model.agent_id_counter,
+        "rng": model.rng.bit_generator.state,
+        "random": _json_random(model.random.getstate()),
+        "populations": {kind: _describe(population) for kind, population in model.populations.items()},
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file(_arrays(model), folder / ARRAYS)
+        (folder / DESCRIPTION).write_text(json.dumps(description, indent=1, allow_nan=False))
+    except OSError as error:
+        raise ConfigError(f"cannot save the model to {folder}: {error.strerror}") from None
+
+
+def load(model_class: type["MacroModel"], folder: Path, policy: Any) -> "MacroModel":
+    """The model saved in ``folder``."""
+    description, arrays = _read(folder)
+    try:
+        model = model_class(
+            **description["parameters"],
+            policy=description["policy"] if policy is None else policy,
+            shocks=description["shocks"],
+            rng=0,
+        )
+        _restore(model, description, arrays)
+    except (KeyError, TypeError, IndexError) as error:
+        raise ConfigError(f"{folder / DESCRIPTION} is incomplete: {error}") from None
+    return model
+
+
+def _read(folder: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    try:
+        description = json.loads((folder / DESCRIPTION).read_text())
+        arrays = load_file(folder / ARRAYS)
+    except FileNotFoundError as error:
+        raise ConfigError(f"no saved model in {folder}: {error.filename} is missing") from None
+    except (OSError, ValueError, SafetensorError) as error:
+        raise ConfigError(f"the model saved in {folder} cannot be read: {error}") from None
+    if not isinstance(description, dict) or description.get("format") != FORMAT:
+        raise ConfigError(f"{folder / DESCRIPTION} does not describe a saved model")
+    if description.get("version") != VERSION:
+        raise ConfigError(f"{folder} was saved in format {description.get('version')}, this is {VERSION}")
+    return description, arrays
+
+
+def _arrays(model: "MacroModel") -> dict[str, np.ndarray]:
+    arrays = {
+        "history": model.history,
+        "mean_growth": model.mean_growth,
+        "collection_steps": np.array(model.datacollector._collection_steps, dtype=float),
+        "ledger.flows": model.ledger.flows,
+        "ledger.revaluations": model.ledger.revaluations,
+        "ledger.stocks": model.ledger.stocks,
+        "ledger.opening_stocks": model.ledger.opening_stocks,
+    }
+    arrays |= {f"economy.{name}": model.economy[name] for name in model.economy.dtype.names}
+    arrays |= {f"collected.{name}": np.array(column) for name, column in model.datacollector.model_vars.items()}
+    for kind, population in model.populations.items():
+        arrays |= {f"{kind}.{name}": getattr(population, name) for name in population.column_names}
+        arrays[f"{kind}.terminated"] = population.terminated[: population.size]
+        ids = [agent.unique_id for agent in population]
+        arrays[f"{kind}.unique_id"] = np.array(ids, dtype=np.int64)
+    return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+
+
+def _describe(population: Population) -> dict[str, Any]:
+    """Which agents are of another class than the population's own, by row."""
+    return {
+        "size": population.size,
+        "classes": {
+            str(row): type(agent).__qualname__
+            for row, agent in enumerate(population)
+            if type(agent) is not population.agent_class
+        },
+    }
+
+
+def _restore(model: "MacroModel", description: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    for kind, population in model.populations.items():
+        _restore_population(population, description["populations"][kind], arrays)
+    for name in model.economy.dtype.names:
+        model.economy[name] = arrays[f"economy.{name}"]
+    for name in ("flows", "revaluations", "stocks", "opening_stocks"):
+        getattr(model.ledger, name)[:] = arrays[f"ledger.{name}"]
+    model.history[:] = arrays["history"]
+    model.mean_growth[:] = arrays["mean_growth"]
+    collected = model.datacollector.model_vars
+    for name in collected:
+        collected[name] = arrays[f"collected.{name}"].tolist()
+    model.datacollector._collection_steps = arrays["collection_steps"].tolist()
+    model.month = description["month"]
+    # Mesa's clock moves through its event list: replay it to the saved month, with nothing happening
+    model._user_step, real_step = _nothing, model._user_step
+    while model.time < description["time"]:
+        model._wrapped_step()
+    model._user_step = real_step
+    model.steps = description["steps"]
+    model.agent_id_counter = description["agent_id_counter"]
+    model.key = np.uint64(description["key"])
+    model.rng.bit_generator.state = description["rng"]
+    version, internal, gauss = description["random"]
+    model.random.setstate((version, tuple(internal), gauss))
+    model.shocks = read_shocks(description["shocks"])
+
+
+def _nothing() -> None:
+    """A month in which nobody moves."""
+
+
+def _restore_population(population: Population, description: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    while len(population) > description["size"]:
+        population.discard(len(population) - 1)
+    if len(population) < description["size"]:
+        population.extend(description["size"] - len(population))
+    for row, name in description["classes"].items():
+        population.recast([int(row)], _subclass_named(population.core, name))
+    for name in population.column_names:
+        getattr(population, name)[:] = arrays[f"{population.agent_type}.{name}"]
+    population.terminated[: population.size] = arrays[f"{population.agent_type}.terminated"]
+    population.rename(arrays[f"{population.agent_type}.unique_id"].tolist())
+
+
+def _subclass_named(core: type[MacroAgent], name: str) -> type[MacroAgent]:
+    candidates = [core]
+    while candidates:
+        candidate = candidates.pop()
+        if candidate.__qualname__ == name:
+            return candidate
+        candidates += candidate.__subclasses__()
+    raise ConfigError(f"the saved model has agents of class {name}; define or import it before loading")
+
+
+def _named_policy(policy: Any) -> Any:
+    """A choice of policies as JSON; objects cannot be saved, only their names and folders."""
+    if isinstance(policy, str):
+        return policy
+    if isinstance(policy, Path):
+        return str(policy)
+    if isinstance(policy, dict):
+        return {str(key): _named_policy(value) for key, value in policy.items()}
+    if isinstance(policy, int | float):
+        return policy
+    raise ConfigError(
+        f"a model with the policy object {type(policy).__name__} cannot be saved; "
+        "give policies by name or checkpoint folder"
+    )
+
+
+def _json_random(state: Any) -> list[Any]:
+    version, internal, gauss = state
+    return [version, list(internal), gauss]

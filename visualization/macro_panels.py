@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from visualization import style
 from visualization.style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, VERMILION
@@ -34,6 +35,7 @@ class Panel:
     reference: str = ""  # "inflation_target", "natural_unemployment", "zero"
     span: float = 0.0  # least height of the y-axis, in the unit of the data
     from_zero: bool = False
+    counts: bool = False
 
 
 def column(name: str) -> Series:
@@ -120,7 +122,7 @@ PANELS: dict[str, Panel] = {
         span=10.0,
     ),
     "credit": Panel(
-        "Credit", "loans outstanding, % of yearly GDP",
+        "Credit outstanding", "% of yearly GDP",
         (Line("credit", BLUE, share_of_output("credit", 12)),), percent=True, span=0.1,
     ),
     "new_loans": Panel(
@@ -145,7 +147,7 @@ PANELS: dict[str, Panel] = {
         (Line("firms", VERMILION, past_year("bankruptcies")),
          Line("households", BLUE, past_year("household_defaults")),
          Line("banks", INK, past_year("bank_resolutions"), "--")),
-        from_zero=True, span=4.0,
+        from_zero=True, counts=True, span=4.0,
     ),
     "bank_capital": Panel(
         "Bank capital", "equity, % of loans", (Line("capital ratio", BLUE, flow("capital_ratio")),),
@@ -195,7 +197,7 @@ def draw_panel(
     _reference(axes, panel, references)
     for start, end in shaded:
         axes.axvspan(start, end, color=GREY, alpha=0.15, linewidth=0)
-    style.dress(axes, panel.title, "month", panel.unit, legend=len(axes.get_legend_handles_labels()[0]) > 1)
+    style.dress(axes, panel.title, "month", panel.unit)
     _scale(axes, panel, float(max(run["month"].max() for run in runs)))
 
 
@@ -218,4 +220,6 @@ def _scale(axes: Axes, panel: Panel, months: float) -> None:
         axes.set_ylim(0.0, max(axes.get_ylim()[1], panel.span))
     if panel.percent:
         style.percent_axis(axes.yaxis)
+    if panel.counts:
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     style.month_axis(axes, months)

@@ -79,18 +79,20 @@ def training_curves(train_stats: Mapping[str, Any]) -> Figure:
     updates = train_stats["updates"]
     baselines = train_stats.get("baselines") or {}
     kinds = [kind for kind in style.AGENT_TITLES if any(update.get(kind) for update in updates)]
-    figure, panels = style.new_figure(max(len(kinds), 1), 4, row_height=2.3)
+    figure, panels = style.new_figure(max(len(kinds), 1), 4, row_height=2.3, shares=(1.15, 1.3, 1, 1))
+    first, last = (updates[0]["update"], updates[-1]["update"]) if len(updates) > 1 else (0, 2)
     for row, kind in zip(panels, kinds, strict=False):
         learning = [(update["update"], update[kind]) for update in updates if update.get(kind)]
         x = np.array([number for number, _ in learning], dtype=float)
         diagnostics = [entry for _, entry in learning]
-        title = style.AGENT_TITLES[kind]
-        _reward_curve(row[0], x, diagnostics, baselines.get(kind) or {}, title)
+        _reward_curve(row[0], x, diagnostics, baselines.get(kind) or {}, f"{style.AGENT_TITLES[kind]}: reward")
         _entropy_curves(row[1], x, diagnostics)
         _diagnostic_curve(row[2], x, diagnostics, "explained_variance", "Value function", "explained variance, share")
         _diagnostic_curve(row[3], x, diagnostics, "approx_kl", "Policy change", "approximate KL, nats")
         row[2].set_ylim(max(min(row[2].get_ylim()[0], 0.0), -1.0), 1.02)
         row[3].set_ylim(bottom=0.0)
+        for axes in row:
+            axes.set_xlim(first - 0.02 * (last - first), last + 0.02 * (last - first))
     if not kinds:
         for axes in panels.flat:
             style.dress(axes, "No agent type learned", "update", "no data")
@@ -120,7 +122,7 @@ def _reward_curve(
         if value is not None and math.isfinite(value):
             dashes = style.DASHES[1 + list(baselines).index(policy) % 3]
             axes.axhline(value, color=style.POLICY_COLOURS.get(policy, style.INK), ls=dashes, lw=1.2, label=policy)
-    style.dress(axes, title, "update", "mean reward a month", legend=True)
+    style.dress(axes, title, "update", "mean reward a month")
 
 
 def _entropy_curves(axes: Axes, x: np.ndarray, diagnostics: Sequence[Mapping[str, Any]]) -> None:
@@ -129,7 +131,7 @@ def _entropy_curves(axes: Axes, x: np.ndarray, diagnostics: Sequence[Mapping[str
         look = {"color": style.PALETTE[number % 6], "linestyle": style.DASHES[number % 4]}
         _curve(axes, x, _numbers(diagnostics, "entropy_fraction", head), label=head.replace("_", " "), **look)
     axes.set_ylim(0.0, 1.05)
-    style.dress(axes, "Entropy", "update", "share of its maximum", legend=True)
+    style.dress(axes, "Entropy of choices", "update", "share of its maximum")
 
 
 def _diagnostic_curve(
@@ -170,7 +172,8 @@ def _response(axes: Axes, response: pd.DataFrame, variable: str) -> None:
         axes.plot(line["month"], line["mean"], color=colour, lw=1.6, ls=style.DASHES[number % 4], label=label)
     axes.axhline(0.0, color=style.INK, linewidth=0.8)
     unit = str(response["unit"].iloc[0])
-    style.dress(axes, variable.replace("_", " ").capitalize(), "months after the shock", unit, legend=len(groups) > 1)
+    title = style.VARIABLE_TITLES.get(variable, variable.replace("_", " ").capitalize())
+    style.dress(axes, title, "months after the shock", unit)
     style.month_axis(axes, float(response["month"].max() - response["month"].min()))
 
 
@@ -188,7 +191,7 @@ def agent_rewards(returns: Returns, components: Components | None = None, unit: 
     for column, kind in enumerate(kinds):
         _return_intervals(panels[0, column], returns[kind], style.AGENT_TITLES[kind], unit)
         if components:
-            _component_bars(panels[1, column], components.get(kind) or {}, unit)
+            _component_bars(panels[1, column], components.get(kind) or {}, unit, named=column == 0)
     return figure
 
 
@@ -216,7 +219,7 @@ def _return_intervals(axes: Axes, policies: Mapping[str, Mapping[str, Any]], tit
     style.dress(axes, title, unit, "policy", margin=None)
 
 
-def _component_bars(axes: Axes, policies: Mapping[str, Mapping[str, float]], unit: str) -> None:
+def _component_bars(axes: Axes, policies: Mapping[str, Mapping[str, float]], unit: str, named: bool) -> None:
     """A group of bars for each component of the reward, a bar for each policy."""
     names = list(dict.fromkeys(name for parts in policies.values() for name in parts))
     thickness = 0.8 / max(len(policies), 1)
@@ -228,10 +231,10 @@ def _component_bars(axes: Axes, policies: Mapping[str, Mapping[str, float]], uni
             values,
             thickness * 0.92,
             color=style.POLICY_COLOURS.get(policy, style.PALETTE[number % len(style.PALETTE)]),
-            label=policy.replace("_", " "),
+            label=policy.replace("_", " ") if named else None,
         )
     axes.axvline(0.0, color=style.INK, linewidth=0.8)
     axes.set_yticks(range(len(names)), [name.replace("_", " ") for name in names])
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=4))
-    style.dress(axes, "Components", unit, "", margin=None, legend=True)
+    style.dress(axes, "Components", unit, "", margin=None)

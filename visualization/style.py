@@ -32,23 +32,24 @@ AGENT_TITLES = {
     "commercial_bank": "Commercial banks",
     "central_bank": "Central bank",
 }
+VARIABLE_TITLES = {"gdp": "GDP", "inflation_3m": "Inflation, three months", "gini_wealth": "Gini of wealth"}
 
 
-def new_figure(rows: int, columns: int, row_height: float, width: float = WIDTH) -> tuple[Figure, np.ndarray]:
-    """A figure of ``rows`` x ``columns`` empty panels, each row ``row_height`` inches high; axes (rows, columns)."""
+def new_figure(
+    rows: int, columns: int, row_height: float, width: float = WIDTH, shares: Sequence[float] | None = None
+) -> tuple[Figure, np.ndarray]:
+    """A figure of empty panels, axes (rows, columns); sizes in inches, ``shares`` are the columns' relative widths."""
     figure = Figure(figsize=(width, rows * row_height), dpi=DPI, layout="constrained", facecolor="white")
     figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08, wspace=0.02, hspace=0.03)  # type: ignore[union-attr]
-    return figure, figure.subplots(rows, columns, squeeze=False)
+    return figure, figure.subplots(rows, columns, squeeze=False, width_ratios=shares)
 
 
-def dress(
-    axes: Axes, title: str, x_label: str, y_label: str, legend: bool = False, margin: float | None = 0.01
-) -> None:
-    """Title, axis labels and the common look; with ``legend`` the labelled artists are named under the title.
+def dress(axes: Axes, title: str, x_label: str, y_label: str, margin: float | None = 0.01) -> None:
+    """Title, axis labels and the common look; two or more labelled artists are named in a row under the title.
 
     margin: share of the x-range left free on both sides; None keeps what the axes have.
     """
-    axes.set_title(title, loc="left", fontsize=NORMAL + 1, fontweight="bold", color=INK, pad=18 if legend else 6)
+    axes.set_title(title, loc="left", fontsize=NORMAL + 1, fontweight="bold", color=INK, pad=18)
     axes.set_xlabel(x_label, fontsize=SMALL, color=INK)
     axes.set_ylabel(y_label, fontsize=SMALL, color=INK)
     axes.tick_params(labelsize=SMALL, color=GREY, labelcolor=INK, length=3)
@@ -60,27 +61,25 @@ def dress(
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
         axes.spines[side].set_color(GREY)
-    if legend:
-        legend_above(axes)
+    _legend_above(axes)
 
 
-def legend_above(axes: Axes) -> None:
-    """Name the labelled artists in one row between title and data; none are labelled, none is drawn."""
+def _legend_above(axes: Axes) -> None:
     handles, labels = axes.get_legend_handles_labels()
-    if handles:
+    if len(handles) > 1:
         axes.legend(
             handles,
             labels,
             loc="lower left",
             bbox_to_anchor=(0.0, 1.0),
             ncols=len(handles),
-            fontsize=SMALL,
+            fontsize=SMALL - 0.5,
             frameon=False,
             borderpad=0.0,
             borderaxespad=0.3,
-            handlelength=1.4,
-            handletextpad=0.5,
-            columnspacing=1.1,
+            handlelength=1.5,
+            handletextpad=0.4,
+            columnspacing=0.9,
         )
 
 
