@@ -21,13 +21,10 @@ ARRAYS = "state.safetensors"
 DESCRIPTION = "model.json"
 
 
-def save(model: "MacroModel", folder: Path) -> None:
-    """Write ``model`` to ``folder``; raises ``ConfigError`` if it cannot be written or a policy has no name."""
+def pack(model: "MacroModel") -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Everything that shapes the next months: a description that JSON can hold, and arrays by name."""
     description = {
-        "format": FORMAT,
-        "version": VERSION,
         "parameters": model.parameters.model_dump(),
-        "policy": _named_policy(model.policy),
         "shocks": [shock.as_dict() for shock in model.shocks],
         "month": model.month,
         "time": model.time,
@@ -38,28 +35,37 @@ def save(model: "MacroModel", folder: Path) -> None:
         "random": _json_random(model.random.getstate()),
         "populations": {kind: _describe(population) for kind, population in model.populations.items()},
     }
+    return description, _arrays(model)
+
+
+def unpack(
+    model_class: type["MacroModel"], policy: Any, description: dict[str, Any], arrays: dict[str, np.ndarray]
+) -> "MacroModel":
+    """The model that ``pack`` described, under ``policy``; raises ``ConfigError`` if something is missing."""
+    try:
+        model = model_class(**description["parameters"], policy=policy, shocks=description["shocks"], rng=0)
+        _restore(model, description, arrays)
+    except (KeyError, TypeError, IndexError) as error:
+        raise ConfigError(f"the saved model is incomplete: {error}") from None
+    return model
+
+
+def save(model: "MacroModel", folder: Path) -> None:
+    """Write ``model`` to ``folder``; raises ``ConfigError`` if it cannot be written or a policy has no name."""
+    description, arrays = pack(model)
+    description |= {"format": FORMAT, "version": VERSION, "policy": _named_policy(model.policy)}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        save_file(_arrays(model), folder / ARRAYS)
+        save_file(arrays, folder / ARRAYS)
         (folder / DESCRIPTION).write_text(json.dumps(description, indent=1, allow_nan=False))
     except OSError as error:
         raise ConfigError(f"cannot save the model to {folder}: {error.strerror}") from None
 
 
 def load(model_class: type["MacroModel"], folder: Path, policy: Any) -> "MacroModel":
-    """The model saved in ``folder``."""
+    """The model saved in ``folder``, under its own policies unless ``policy`` is given."""
     description, arrays = _read(folder)
-    try:
-        model = model_class(
-            **description["parameters"],
-            policy=description["policy"] if policy is None else policy,
-            shocks=description["shocks"],
-            rng=0,
-        )
-        _restore(model, description, arrays)
-    except (KeyError, TypeError, IndexError) as error:
-        raise ConfigError(f"{folder / DESCRIPTION} is incomplete: {error}") from None
-    return model
+    return unpack(model_class, description.get("policy") if policy is None else policy, description, arrays)
 
 
 def _read(folder: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

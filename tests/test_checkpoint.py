@@ -94,6 +94,21 @@ def test_an_interrupted_save_leaves_a_whole_checkpoint(folder, monkeypatch, func
     assert sorted(path.name for path in folder.parent.iterdir()) == ["best"]
 
 
+def test_a_second_interruption_still_leaves_the_first_checkpoint(folder, monkeypatch):
+    # As after a crash between the two renames of a save.
+    os.replace(folder, folder.with_name(".best.previous"))
+    assert load_checkpoint(folder)[1] == META
+
+    def interrupted(descriptor):
+        raise OSError("power cut")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", interrupted)
+        with pytest.raises(OSError, match="power cut"):
+            save_checkpoint(folder, {}, {"updates": 4})
+    assert load_checkpoint(folder)[1] == META
+
+
 def test_meta_that_is_not_json_is_refused_before_anything_is_written(folder):
     for bad, error in ({"x": float("nan")}, ValueError), ({"x": object()}, TypeError):
         with pytest.raises(error):

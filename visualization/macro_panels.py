@@ -43,16 +43,16 @@ def column(name: str) -> Series:
     return lambda history: history[name]
 
 
-def flow(name: str) -> Series:
-    """A monthly flow; the opening, month 0, has none yet."""
-    return lambda history: history[name].where(history["month"] > 0)
+def after_opening(series: Series) -> Series:
+    """A flow or a ratio that the opening, month 0, does not have yet."""
+    return lambda history: series(history).where(history["month"] > 0)
 
 
 def first_year_is_100(name: str) -> Series:
     """A flow as an index, the mean of its first twelve months 100."""
 
     def series(history: pd.DataFrame) -> pd.Series:
-        values = flow(name)(history)
+        values = after_opening(column(name))(history)
         first_year = values[history["month"] <= 12].mean()
         return 100.0 * values / first_year if first_year > 0 else values * np.nan
 
@@ -74,7 +74,7 @@ def share_of_output(name: str, months: int) -> Series:
 
     def series(history: pd.DataFrame) -> pd.Series:
         output = months * history["gdp"] * history["price_level"]
-        return flow(name)(history) / output.where(output > 0)
+        return history[name] / output.where(output > 0)
 
     return series
 
@@ -127,8 +127,8 @@ PANELS: dict[str, Panel] = {
     ),
     "new_loans": Panel(
         "New loans", "% of monthly GDP",
-        (Line("all", BLUE, share_of_output("new_loans", 1)),
-         Line("to households", ORANGE, share_of_output("new_household_loans", 1))),
+        (Line("all", BLUE, after_opening(share_of_output("new_loans", 1))),
+         Line("to households", ORANGE, after_opening(share_of_output("new_household_loans", 1)))),
         percent=True, from_zero=True,
     ),
     "wages": Panel(
@@ -150,11 +150,11 @@ PANELS: dict[str, Panel] = {
         from_zero=True, counts=True, span=4.0,
     ),
     "bank_capital": Panel(
-        "Bank capital", "equity, % of loans", (Line("capital ratio", BLUE, flow("capital_ratio")),),
+        "Bank capital", "equity, % of loans", (Line("capital ratio", BLUE, after_opening(column("capital_ratio"))),),
         percent=True, span=0.04,
     ),
     "inequality": Panel(
-        "Wealth inequality", "Gini coefficient, 0 to 1", (Line("Gini", PURPLE, flow("gini_wealth")),),
+        "Wealth inequality", "Gini coefficient, 0 to 1", (Line("Gini", PURPLE, after_opening(column("gini_wealth"))),),
         span=0.05, from_zero=True,
     ),
 }  # fmt: skip
@@ -194,6 +194,9 @@ def draw_panel(
         if len(runs) > 1:
             low, high = values.quantile(0.1, axis=1), values.quantile(0.9, axis=1)
             axes.fill_between(values.index, low, high, color=line.colour, alpha=0.16, linewidth=0)
+    if not any(np.isfinite(line.get_ydata()).any() for line in axes.lines):
+        axes.set_yticks([])
+        axes.text(0.5, 0.5, "from month 1 on", transform=axes.transAxes, ha="center", color=GREY)
     _reference(axes, panel, references)
     for start, end in shaded:
         axes.axvspan(start, end, color=GREY, alpha=0.15, linewidth=0)

@@ -44,10 +44,11 @@ def macro_variables(
     references = {"inflation_target": inflation_target, "natural_unemployment": natural_unemployment}
     for axes, panel in zip(panels.flat, PANELS.values(), strict=False):
         draw_panel(axes, panel, runs, references)
+    style.align_titles(panels)
     style.hide_unused(list(panels.flat), len(PANELS))
     if len(runs) > 1:
         figure.suptitle(
-            f"{len(runs)} runs: median and band from the 10th to the 90th percentile",
+            f"{len(runs)} runs: median, and band from the 10th to the 90th percentile",
             fontsize=style.NORMAL,
             x=0.01,
             ha="left",
@@ -89,10 +90,11 @@ def training_curves(train_stats: Mapping[str, Any]) -> Figure:
         _entropy_curves(row[1], x, diagnostics)
         _diagnostic_curve(row[2], x, diagnostics, "explained_variance", "Value function", "explained variance, share")
         _diagnostic_curve(row[3], x, diagnostics, "approx_kl", "Policy change", "approximate KL, nats")
-        row[2].set_ylim(max(min(row[2].get_ylim()[0], 0.0), -1.0), 1.02)
+        row[2].set_ylim(max(min(row[2].get_ylim()[0], -0.05), -1.0), 1.02)
         row[3].set_ylim(bottom=0.0)
         for axes in row:
             axes.set_xlim(first - 0.02 * (last - first), last + 0.02 * (last - first))
+    style.align_titles(panels)
     if not kinds:
         for axes in panels.flat:
             style.dress(axes, "No agent type learned", "update", "no data")
@@ -155,6 +157,7 @@ def policy_transmission(responses: pd.DataFrame, shock: str) -> Figure:
     figure, panels = style.new_figure(rows, columns, row_height=2.7 if rows > 1 else 3.4)
     for axes, variable in zip(panels.flat, variables, strict=False):
         _response(axes, responses[responses["variable"] == variable], str(variable))
+    style.align_titles(panels)
     style.hide_unused(list(panels.flat), len(variables))
     figure.suptitle(
         f"Response to {shock}: mean and 95 % band", fontsize=style.LARGE, fontweight="bold", x=0.01, ha="left"
@@ -192,6 +195,7 @@ def agent_rewards(returns: Returns, components: Components | None = None, unit: 
         _return_intervals(panels[0, column], returns[kind], style.AGENT_TITLES[kind], unit)
         if components:
             _component_bars(panels[1, column], components.get(kind) or {}, unit, named=column == 0)
+    style.align_titles(panels)
     return figure
 
 

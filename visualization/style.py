@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
 # Okabe and Ito's palette, told apart by every common form of colour vision; the yellow is too pale for lines
@@ -39,8 +40,8 @@ def new_figure(
     rows: int, columns: int, row_height: float, width: float = WIDTH, shares: Sequence[float] | None = None
 ) -> tuple[Figure, np.ndarray]:
     """A figure of empty panels, axes (rows, columns); sizes in inches, ``shares`` are the columns' relative widths."""
-    figure = Figure(figsize=(width, rows * row_height), dpi=DPI, layout="constrained", facecolor="white")
-    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08, wspace=0.02, hspace=0.03)  # type: ignore[union-attr]
+    layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08, wspace=0.02, hspace=0.03)
+    figure = Figure(figsize=(width, rows * row_height), dpi=DPI, layout=layout, facecolor="white")
     return figure, figure.subplots(rows, columns, squeeze=False, width_ratios=shares)
 
 
@@ -49,7 +50,7 @@ def dress(axes: Axes, title: str, x_label: str, y_label: str, margin: float | No
 
     margin: share of the x-range left free on both sides; None keeps what the axes have.
     """
-    axes.set_title(title, loc="left", fontsize=NORMAL + 1, fontweight="bold", color=INK, pad=18)
+    _set_title(axes, title, room=len(axes.get_legend_handles_labels()[1]) > 1)
     axes.set_xlabel(x_label, fontsize=SMALL, color=INK)
     axes.set_ylabel(y_label, fontsize=SMALL, color=INK)
     axes.tick_params(labelsize=SMALL, color=GREY, labelcolor=INK, length=3)
@@ -62,6 +63,19 @@ def dress(axes: Axes, title: str, x_label: str, y_label: str, margin: float | No
     for side in ("left", "bottom"):
         axes.spines[side].set_color(GREY)
     _legend_above(axes)
+
+
+def _set_title(axes: Axes, title: str, room: bool) -> None:
+    """Write the title, with ``room`` for a legend under it."""
+    axes.set_title(title, loc="left", fontsize=NORMAL + 1, fontweight="bold", color=INK, pad=18 if room else 6)
+
+
+def align_titles(panels: np.ndarray) -> None:
+    """Lift the titles of a row of panels to one height where one of them has a legend; axes (rows, columns)."""
+    for row in panels:
+        if any(axes.get_legend() for axes in row):
+            for axes in row:
+                _set_title(axes, axes.get_title("left"), room=True)
 
 
 def _legend_above(axes: Axes) -> None:

@@ -1,0 +1,7 @@
+"""The live dashboard: ``solara run app.py``."""
+
+from visualization.dashboard import Page
+
+page = Page
+
+__all__ = ["Page", "page"]

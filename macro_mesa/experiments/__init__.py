@@ -1,0 +1,1 @@
+"""Experiments on economies: evaluation on held-out seeds and paired shocks with common random numbers."""

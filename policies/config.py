@@ -1,0 +1,77 @@
+"""How a training run goes: economies, rollouts, stages, and one PPO configuration for each agent type."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from macro_mesa.config import ConfigError, explain
+from macro_mesa.spaces import AGENT_TYPES, CENTRAL_BANK, COMMERCIAL_BANK, FIRM, HOUSEHOLD
+from policies.ppo import PPOConfig
+
+# Defaults that differ by type; sources in docs/decisions.md.
+PPO_DEFAULTS: dict[str, dict[str, Any]] = {
+    HOUSEHOLD: {"gamma": 0.97, "learning_rate": 6e-4, "sample_fraction": 0.25, "entropy_coefficient": 0.02, "final_entropy_coefficient": 0.01},
+    FIRM: {"gamma": 0.98, "learning_rate": 6e-4, "entropy_coefficient": 0.01, "final_entropy_coefficient": 0.005},
+    COMMERCIAL_BANK: {"gamma": 0.99, "learning_rate": 6e-4, "minibatch_size": 2048, "entropy_coefficient": 0.01, "final_entropy_coefficient": 0.005},
+    CENTRAL_BANK: {"gamma": 0.99, "learning_rate": 3e-4, "minibatch_size": 1024, "entropy_coefficient": 0.02, "final_entropy_coefficient": 0.01},
+}  # fmt: skip
+
+
+class TrainingConfig(BaseModel):
+    """The training of all four types together."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    epochs: int = Field(default=500, ge=1, le=1_000_000, description="updates: one rollout and its learning each")
+    sim_length: int = Field(default=120, ge=2, le=100_000, description="months of an episode")
+    economies: int = Field(default=16, ge=1, le=1024, description="economies stepped in lockstep")
+    rollout_months: int = Field(default=40, ge=2, le=10_000, description="months between updates")
+    staging: Literal["simultaneous", "private_first", "sequential"] = Field(
+        default="private_first",
+        description="who learns when: all at once; private agents first, then the central bank too; or households, "
+        "then firms and banks, then the central bank",
+    )
+    central_bank_start: float = Field(
+        default=0.5, ge=0, le=1, description="share of training after which a staged central bank learns"
+    )
+    exploration_share: float = Field(
+        default=0.5, ge=0, le=1, description="share of economies kept under exploratory rates once it learns"
+    )
+    checkpoint_interval: int = Field(default=10, ge=1, le=100_000, description="updates between checkpoints")
+    validation_interval: int = Field(default=25, ge=1, le=100_000, description="updates between validations")
+    validation_economies: int = Field(default=4, ge=1, le=100, description="economies of a validation")
+    threads: int = Field(default=2, ge=1, le=64, description="torch threads while learning")
+
+    def learning_types(self, progress: float) -> tuple[str, ...]:
+        """Who learns at a share of training done."""
+        central_bank = progress >= self.central_bank_start
+        if self.staging == "simultaneous":
+            return AGENT_TYPES
+        if self.staging == "sequential" and progress < self.central_bank_start / 2:
+            return (HOUSEHOLD,)
+        return AGENT_TYPES if central_bank else (HOUSEHOLD, FIRM, COMMERCIAL_BANK)
+
+
+def ppo_configs(changes: Mapping[str, Any]) -> dict[str, PPOConfig]:
+    """A PPO configuration for each agent type from its defaults and ``{type: {key: value}}``."""
+    for kind, values in changes.items():
+        if kind not in AGENT_TYPES:
+            raise ConfigError(f"ppo has sections {', '.join(AGENT_TYPES)}, got {kind!r}")
+        if not isinstance(values, Mapping):
+            raise ConfigError(f"ppo.{kind} must be a mapping of settings, got {values!r}")
+    return {
+        kind: _create(PPOConfig, {**PPO_DEFAULTS[kind], **changes.get(kind, {})}, f"ppo.{kind}") for kind in AGENT_TYPES
+    }
+
+
+def training_config(values: Mapping[str, Any]) -> TrainingConfig:
+    """A validated training configuration; raises ``ConfigError``."""
+    return _create(TrainingConfig, values, "training")
+
+
+def _create(model: type[Any], values: Mapping[str, Any], section: str) -> Any:
+    try:
+        return model(**values)
+    except ValidationError as error:
+        raise ConfigError(f"{section}: {explain(error, model)}") from None

@@ -1,0 +1,334 @@
+"""Training of all agent types together: independent PPO on economies in lockstep."""
+
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from macro_mesa import state
+from macro_mesa.config import Parameters
+from macro_mesa.experiments.evaluation import evaluate
+from macro_mesa.model import MacroModel
+from macro_mesa.policy import Policy
+from macro_mesa.rules import RuleOfThumb
+from macro_mesa.spaces import AGENT_TYPES, CENTRAL_BANK, SPACES
+from policies.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from policies.config import TrainingConfig, ppo_configs
+from policies.learned import LearnedPolicy, space_description
+from policies.ppo import PPOConfig, PPOLearner
+from policies.rate_paths import NoisyTaylor, WanderingRate
+from policies.vector import LockstepEconomies
+
+TRAINING_SEEDS = 9_000  # seeds below are trained on, from here to 9,999 validated on
+MACRO = ("gdp", "inflation", "unemployment", "policy_rate", "lending_rate", "output_gap", "bankruptcies", "capital")
+
+
+class Trainer:
+    """Trains the four learners; ``run`` yields the statistics of every update.
+
+    Checkpoints: ``models/last`` holds everything that shapes the next update, ``models/best`` the policies
+    with the best validation score so far.
+    """
+
+    def __init__(
+        self,
+        parameters: Mapping[str, Any],
+        config: TrainingConfig,
+        ppo: Mapping[str, PPOConfig] | None = None,
+        seed: int = 0,
+        shocks: Any = (),
+    ) -> None:
+        self.parameters = dict(parameters)
+        self.economy_parameters = Parameters.create(parameters)
+        self.config = config
+        self.ppo = dict(ppo or ppo_configs({}))
+        self.seed = seed
+        self.shocks = list(shocks)
+        self.learners = {
+            kind: PPOLearner(
+                kind, SPACES[kind].size, SPACES[kind].head_names, SPACES[kind].head_sizes, self.ppo[kind], seed
+            )
+            for kind in AGENT_TYPES
+        }
+        self.update = 0
+        self.episodes = 0
+        self.agent_steps = 0
+        self.best_score = -np.inf
+        self.scored_types: list[str] = []
+        self.baselines: dict[str, dict[str, float]] = {}
+        self.seconds = {"simulation": 0.0, "inference": 0.0, "learning": 0.0}
+        models = [self._new_model() for _ in range(config.economies)]
+        self.horizons = [max(1, config.sim_length * (k + 1) // config.economies) for k in range(config.economies)]
+        self.economies = LockstepEconomies(models, self.learners, self.seats(0.0))
+
+    # --- economies
+    def _new_model(self) -> MacroModel:
+        """The next training economy; its seed follows from the run's seed and its number alone."""
+        seed = int(np.random.SeedSequence([self.seed, self.episodes]).generate_state(1)[0]) % TRAINING_SEEDS
+        self.episodes += 1
+        # every seat is filled by lockstep training, so the policy named here never acts
+        return MacroModel(**self.parameters, policy="random", shocks=self.shocks, rng=seed)
+
+    def seats(self, progress: float) -> dict[str, list[Policy | None]]:
+        """Who acts for each type in each economy: None is the learner."""
+        number = self.config.economies
+        learning = self.config.learning_types(progress)
+        seats: dict[str, list[Policy | None]] = {}
+        for kind in AGENT_TYPES:
+            rule = None if kind in learning else RuleOfThumb(kind, self.economy_parameters)
+            seats[kind] = [rule] * number
+        paths = (WanderingRate(), NoisyTaylor(self.economy_parameters))
+        exploring = number if CENTRAL_BANK not in learning else round(self.config.exploration_share * number)
+        # spread the exploring economies evenly, so that none is tied to one phase of the episode
+        for place in range(exploring):
+            seats[CENTRAL_BANK][place * number // max(exploring, 1)] = paths[place % 2]
+        return seats
+
+    def _warm_up(self) -> None:
+        """Scale the observations by two years of random play before the first rollout."""
+        seen: dict[str, list[np.ndarray]] = {kind: [] for kind in AGENT_TYPES}
+        for number in range(4):
+            model = MacroModel(**self.parameters, policy="random", rng=TRAINING_SEEDS + 500 + number)
+            for _ in range(24):
+                model.step()
+                for kind in AGENT_TYPES:
+                    seen[kind].append(model.populations[kind].observe())
+        for kind, observations in seen.items():
+            self.learners[kind].warm_up(np.concatenate(observations))
+
+    # --- training
+    def run(self) -> Iterator[dict[str, Any]]:
+        """Train to the end; yields each update's statistics as it is done."""
+        torch.set_num_threads(self.config.threads)
+        if self.update == 0:
+            self._warm_up()
+        if not self.baselines:
+            self.baselines = self._baselines()
+        while self.update < self.config.epochs:
+            progress = self.update / self.config.epochs
+            statistics = self._one_update(progress)
+            self.update += 1
+            yield statistics
+
+    def _one_update(self, progress: float) -> dict[str, Any]:
+        economies, months = self.economies, self.config.rollout_months
+        kinds = self.config.learning_types(progress)
+        start = time.perf_counter()
+        economies.seconds = {"simulation": 0.0, "inference": 0.0}
+        economies.seats = self.seats(progress)
+        economies.start_rollout(kinds, months)
+        for month in range(months):
+            economies.step()
+            self._close_month(month)
+        learning = time.perf_counter()
+        statistics = {
+            kind: self.learners[kind].update(rollout, progress) for kind, rollout in economies.rollouts.items()
+        }
+        seconds = {**economies.seconds, "learning": time.perf_counter() - learning}
+        for part, spent in seconds.items():
+            self.seconds[part] += spent
+        agents = sum(len(population) for population in economies.models[0].populations.values())
+        self.agent_steps += agents * months * len(economies.models)
+        elapsed = time.perf_counter() - start
+        for kind, terms in self._reward_components().items():
+            if kind in statistics:
+                statistics[kind]["reward_components"] = terms
+        return {
+            "update": self.update + 1,
+            "stage": "+".join(kinds),
+            "agent_steps": self.agent_steps,
+            "months_per_second": months * len(economies.models) / elapsed,
+            "agent_steps_per_second": agents * months * len(economies.models) / elapsed,
+            "seconds": seconds,
+            "macro": self._macro(),
+            **statistics,
+        }
+
+    def _close_month(self, month: int) -> None:
+        """End the episodes that are over, and at the rollout's end note the values of what comes next."""
+        last = month == self.config.rollout_months - 1
+        for k, model in enumerate(self.economies.models):
+            over = model.month >= self.horizons[k]
+            if not (over or last):
+                continue
+            for kind in self.economies.rollouts:
+                if self.economies.seats[kind][k] is None:
+                    columns = self.economies.columns(kind, k)
+                    columns.truncated[month] = over
+                    columns.final_value[month] = self.economies.final_values(kind, k)
+            if over:
+                self.horizons[k] = self.config.sim_length
+                self.economies.replace(k, self._new_model(), month + 1)
+
+    def _reward_components(self) -> dict[str, dict[str, float]]:
+        """Mean over agents and economies of each term of the last month's rewards."""
+        found = {}
+        for kind in AGENT_TYPES:
+            populations = [model.populations[kind] for model in self.economies.models if model.month > 0]
+            if populations:
+                core: Any = populations[0].core
+                terms = np.mean([core.reward_components(p).mean(axis=0) for p in populations], axis=0)
+                found[kind] = dict(zip(core.reward_names, terms.tolist(), strict=True))
+        return found
+
+    def _macro(self) -> dict[str, float]:
+        """Means of the main statistics over the rollout."""
+        recent = slice(-self.config.rollout_months, None)
+        return {
+            name: float(
+                np.mean([np.mean(m.datacollector.model_vars[name][recent]) for m in self.economies.models])
+            )
+            for name in MACRO
+        }  # fmt: skip
+
+    # --- validation
+    def policies(self) -> dict[str, LearnedPolicy]:
+        """The policies as they are now."""
+        return {kind: LearnedPolicy(learner.twin, learner.normalizer) for kind, learner in self.learners.items()}
+
+    def _returns(self, policy: Any) -> dict[str, float]:
+        """Mean monthly reward of each type on the validation seeds."""
+        seeds = [TRAINING_SEEDS + k for k in range(self.config.validation_economies)]
+        months = self.config.sim_length
+        summary, _ = evaluate({"policy": policy}, seeds, months, self.parameters, shocks=self.shocks)
+        return {kind: summary["returns"][kind]["policy"]["mean"] / months for kind in AGENT_TYPES}
+
+    def _baselines(self) -> dict[str, dict[str, float]]:
+        """What random and rule-of-thumb policies earn, beside every learning curve."""
+        random, rule = self._returns("random"), self._returns("rule")
+        return {kind: {"random": random[kind], "rule": rule[kind]} for kind in AGENT_TYPES}
+
+    def validate(self) -> tuple[float, dict[str, float]]:
+        """Score and mean monthly rewards by type on the validation seeds.
+
+        The score is the mean over the types that learn now of the reward's way from random to rule, each
+        between -2 and 2 so that no type outweighs the others.
+        """
+        learning = self.config.learning_types((self.update - 1) / self.config.epochs)
+        policies: dict[str, Any] = {kind: policy for kind, policy in self.policies().items() if kind in learning}
+        returns = self._returns(policies)
+        ways = []
+        for kind in learning:
+            random, rule = self.baselines[kind]["random"], self.baselines[kind]["rule"]
+            ways.append(np.clip((returns[kind] - random) / max(abs(rule - random), 1.0e-9), -2.0, 2.0))
+        return float(np.mean(ways)), returns
+
+    # --- checkpoints
+    def save_last(self, folder: Path) -> None:
+        """Write everything that shapes the next update."""
+        arrays, meta = self._description()
+        economies = [state.pack(model) for model in self.economies.models]
+        for number, (_, packed) in enumerate(economies):
+            arrays |= {f"economy.{number}.{name}": array for name, array in packed.items()}
+        meta["economies"] = [described for described, _ in economies]
+        meta["horizons"] = self.horizons
+        save_checkpoint(folder, arrays, meta)
+
+    def save_best(self, folder: Path) -> None:
+        """Write the policies alone: networks and observation scales."""
+        arrays, meta = self._description()
+        kept = {name: a for name, a in arrays.items() if ".network." in name or ".normalizer." in name}
+        for learner in meta["learners"].values():
+            learner.pop("generator")
+        save_checkpoint(folder, kept, meta)
+
+    def _description(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        arrays: dict[str, np.ndarray] = {}
+        learners = {}
+        for kind, learner in self.learners.items():
+            own, learners[kind] = learner.state()
+            arrays |= {f"{kind}.{name}": array for name, array in own.items()}
+        return arrays, {
+            "spaces": {kind: space_description(kind) for kind in AGENT_TYPES},
+            "learners": learners,
+            "parameters": self.parameters,
+            "shocks": self.shocks,
+            "training": self.config.model_dump(mode="json"),
+            "ppo": {kind: config.model_dump(mode="json") for kind, config in self.ppo.items()},
+            "seed": self.seed,
+            "update": self.update,
+            "episodes": self.episodes,
+            "agent_steps": self.agent_steps,
+            "best_score": self.best_score if np.isfinite(self.best_score) else None,
+            "scored_types": self.scored_types,
+            "baselines": self.baselines,
+        }
+
+    @classmethod
+    def load(cls, folder: Path, epochs: int | None = None) -> "Trainer":
+        """Go on from ``models/last``, to ``epochs`` updates if given; raises ``CheckpointError``."""
+        arrays, meta = load_checkpoint(folder)
+        try:
+            settings = dict(meta["training"]) | ({} if epochs is None else {"epochs": epochs})
+            trainer = cls(
+                meta["parameters"], TrainingConfig(**settings), ppo_configs(meta["ppo"]), meta["seed"], meta["shocks"]
+            )
+            trainer._restore(arrays, meta)
+        except KeyError as error:
+            raise CheckpointError(f"{folder} holds policies but no training state: {error} is missing") from None
+        return trainer
+
+    def _restore(self, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
+        for kind, learner in self.learners.items():
+            learner.load_state(_below(arrays, f"{kind}."), meta["learners"][kind])
+        self.update, self.episodes, self.agent_steps = meta["update"], meta["episodes"], meta["agent_steps"]
+        self.best_score = -np.inf if meta["best_score"] is None else meta["best_score"]
+        self.scored_types, self.baselines = meta["scored_types"], meta["baselines"]
+        self.horizons = list(meta["horizons"])
+        self.economies.models = [
+            state.unpack(MacroModel, "random", described, _below(arrays, f"economy.{number}."))
+            for number, described in enumerate(meta["economies"])
+        ]
+
+
+def _below(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+
+class StopRequest:
+    """Ctrl-C while training: the first lets the update finish and be saved, the second stops at once."""
+
+    def __init__(self) -> None:
+        self.made = False
+
+    def __enter__(self) -> "StopRequest":
+        self._previous = signal.signal(signal.SIGINT, self._note)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        signal.signal(signal.SIGINT, self._previous)
+
+    def _note(self, number: int, frame: object) -> None:
+        self.made = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def train(trainer: Trainer, models: Path, on_update: Callable[[dict[str, Any]], None]) -> None:
+    """Run a trainer to its end with checkpoints in ``models``; Ctrl-C saves, then raises ``KeyboardInterrupt``."""
+    config = trainer.config
+    with StopRequest() as stop:
+        for statistics in trainer.run():
+            last = trainer.update == config.epochs
+            if trainer.update % config.validation_interval == 0 or last:
+                _validate(trainer, models, statistics)
+            if trainer.update % config.checkpoint_interval == 0 or last or stop.made:
+                trainer.save_last(models / "last")
+            on_update(statistics)
+            if stop.made and not last:
+                raise KeyboardInterrupt
+
+
+def _validate(trainer: Trainer, models: Path, statistics: dict[str, Any]) -> None:
+    """Score the policies on validation seeds and keep the best; a new learner at the table starts anew."""
+    learning = list(trainer.config.learning_types((trainer.update - 1) / trainer.config.epochs))
+    score, returns = trainer.validate()
+    if learning != trainer.scored_types:
+        trainer.scored_types, trainer.best_score = learning, -np.inf
+    statistics["validation"] = {"score": score, "returns": returns}
+    if score > trainer.best_score:
+        trainer.best_score = score
+        trainer.save_best(models / "best")

@@ -1,0 +1,110 @@
+"""Several economies in lockstep: one forward pass a type for all of them at every decision."""
+
+import time
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from macro_mesa.model import MacroModel
+from macro_mesa.policy import Policy
+from macro_mesa.schedule import MONTH, Decision
+from macro_mesa.spaces import SPACES
+from policies.buffer import Rollout
+from policies.ppo import PPOLearner
+
+
+class LockstepEconomies:
+    """Economies that walk the month's list of stages together.
+
+    ``seats[type][k]`` is a policy that acts for a type in economy ``k`` in place of its learner, or None.
+    All economies have the same numbers of agents.
+    """
+
+    def __init__(
+        self,
+        models: list[MacroModel],
+        learners: Mapping[str, PPOLearner],
+        seats: Mapping[str, Sequence[Policy | None]],
+    ) -> None:
+        self.models = models
+        self.learners = learners
+        self.seats = seats
+        self.rollouts: dict[str, Rollout] = {}
+        self.seconds = {"simulation": 0.0, "inference": 0.0}
+
+    def learned_in(self, agent_type: str) -> list[int]:
+        """Numbers of the economies in which a type acts by its learner."""
+        return [k for k in range(len(self.models)) if self.seats[agent_type][k] is None]
+
+    def start_rollout(self, agent_types: Sequence[str], months: int) -> None:
+        """Allocate arrays for the types that learn and let every economy's recorder write its share."""
+        self.rollouts = {}
+        for kind in agent_types:
+            agents = len(self.models[0].populations[kind])
+            number = len(self.learned_in(kind)) * agents
+            if number:
+                space = SPACES[kind]
+                self.rollouts[kind] = Rollout.allocate(months, number, space.size, len(space.heads))
+        for k in range(len(self.models)):
+            self._attach(k, slot=0)
+
+    def columns(self, agent_type: str, economy: int) -> Rollout:
+        """One economy's share of a type's rollout, as views."""
+        agents = len(self.models[economy].populations[agent_type])
+        place = self.learned_in(agent_type).index(economy)
+        return self.rollouts[agent_type].columns(place * agents, (place + 1) * agents)
+
+    def _attach(self, economy: int, slot: int) -> None:
+        kinds = [kind for kind in self.rollouts if self.seats[kind][economy] is None]
+        recorder = self.models[economy].datacollector
+        recorder.record_into({kind: self.columns(kind, economy) for kind in kinds})
+        recorder.slot = slot
+
+    def replace(self, economy: int, model: MacroModel, slot: int) -> None:
+        """Put a fresh economy in the place of one whose episode has ended."""
+        self.models[economy] = model
+        self._attach(economy, slot)
+
+    def step(self) -> None:
+        """One month of all economies."""
+        start = time.perf_counter()
+        inference = self.seconds["inference"]
+        for model in self.models:
+            model.begin_month()
+        for stage in MONTH:
+            if isinstance(stage, Decision):
+                self._decide(stage.agent_type)
+            else:
+                for model in self.models:
+                    stage.run(model)
+        for model in self.models:
+            model.end_month()
+        self.seconds["simulation"] += time.perf_counter() - start - (self.seconds["inference"] - inference)
+
+    def _decide(self, kind: str) -> None:
+        """Observe in every economy, choose at once for those that learn, act in every economy."""
+        learned = self.learned_in(kind)
+        observations = [model.populations[kind].observe() for model in self.models]
+        draws = [model.action_draws(kind) for model in self.models]
+        if learned:
+            start = time.perf_counter()
+            decision = self.learners[kind].act(
+                np.concatenate([observations[k] for k in learned]), np.concatenate([draws[k] for k in learned])
+            )
+            self.seconds["inference"] += time.perf_counter() - start
+        first = 0
+        for k, model in enumerate(self.models):
+            seated = self.seats[kind][k]
+            if seated is not None:
+                model.populations[kind].apply(seated.act(observations[k], draws[k]))
+                continue
+            rows = slice(first, first + len(observations[k]))
+            first = rows.stop
+            model.populations[kind].apply(decision.actions[rows])
+            model.datacollector.record_decision(
+                kind, observations[k], decision.actions[rows], decision.log_probability[rows], decision.value[rows]
+            )
+
+    def final_values(self, kind: str, economy: int) -> np.ndarray:
+        """Value (agents,) of the state an economy is in now: what a truncation bootstraps from."""
+        return self.learners[kind].value(self.models[economy].populations[kind].observe())

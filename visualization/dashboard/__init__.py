@@ -1,0 +1,5 @@
+"""The Solara page: one economy a browser session, watched and steered live."""
+
+from visualization.dashboard.page import Page
+
+__all__ = ["Page"]
