@@ -50,7 +50,7 @@ def dress(axes: Axes, title: str, x_label: str, y_label: str, margin: float | No
 
     margin: share of the x-range left free on both sides; None keeps what the axes have.
     """
-    _set_title(axes, title, room=len(axes.get_legend_handles_labels()[1]) > 1)
+    set_title(axes, title, room=len(axes.get_legend_handles_labels()[1]) > 1)
     axes.set_xlabel(x_label, fontsize=SMALL, color=INK)
     axes.set_ylabel(y_label, fontsize=SMALL, color=INK)
     axes.tick_params(labelsize=SMALL, color=GREY, labelcolor=INK, length=3)
@@ -65,7 +65,7 @@ def dress(axes: Axes, title: str, x_label: str, y_label: str, margin: float | No
     _legend_above(axes)
 
 
-def _set_title(axes: Axes, title: str, room: bool) -> None:
+def set_title(axes: Axes, title: str, room: bool) -> None:
     """Write the title, with ``room`` for a legend under it."""
     axes.set_title(title, loc="left", fontsize=NORMAL + 1, fontweight="bold", color=INK, pad=18 if room else 6)
 
@@ -75,7 +75,7 @@ def align_titles(panels: np.ndarray) -> None:
     for row in panels:
         if any(axes.get_legend() for axes in row):
             for axes in row:
-                _set_title(axes, axes.get_title("left"), room=True)
+                set_title(axes, axes.get_title("left"), room=True)
 
 
 def _legend_above(axes: Axes) -> None:

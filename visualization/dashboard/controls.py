@@ -1,6 +1,8 @@
 """The controls: the run buttons above the charts, and the settings in the sidebar."""
 # ruff: noqa: N802 - Solara names its components in CapWords
 
+from collections.abc import Callable
+
 import solara
 
 from macro_mesa.config import MONTHS_PER_YEAR
@@ -9,13 +11,11 @@ from visualization.dashboard.settings import CHECKPOINT_FOLDER, COUNTS, POLICIES
 
 
 @solara.component
-def RunButtons(session: Session):
-    """Play or Pause, Step, Run 12 months, Reset, and the rate shock."""
+def RunButtons(session: Session, play: Callable[[], None]):
+    """Play or Pause, Step, Run 12 months, Reset, and the rate shock; ``play`` starts the background task."""
     playing = session.playing.value
-    with solara.Row(gap="8px", style={"flex-wrap": "wrap"}):
-        solara.Button(
-            "Pause" if playing else "Play", color="primary", on_click=lambda: session.playing.set(not playing)
-        )
+    with solara.Row(gap="8px", style={"flex-wrap": "wrap", "row-gap": "8px"}):
+        solara.Button("Pause" if playing else "Play", color="primary", on_click=session.pause if playing else play)
         solara.Button("Step", disabled=playing, on_click=session.step)
         solara.Button("Run 12 months", disabled=playing, on_click=lambda: session.step(MONTHS_PER_YEAR))
         solara.Button("Reset", on_click=session.reset)
@@ -26,13 +26,10 @@ def RunButtons(session: Session):
 def SettingsPanel(session: Session):
     """Sizes, policy and parameters of the next economy."""
     settings = session.settings.value
-    with solara.Column(gap="12px", style={"padding": "0 12px"}):
-        solara.HTML(tag="h3", unsafe_innerHTML="Settings")
-        changed = settings != session.snapshot.value.settings
-        solara.Text(
-            "Changed: press Reset to build this economy." if changed else "They take effect on Reset.",
-            style={"color": "#B34700" if changed else "#666666"},
-        )
+    changed = settings != session.snapshot.value.settings
+    with solara.Column(gap="12px", classes=["economy-settings"]):
+        solara.HTML(tag="h2", unsafe_innerHTML="Settings")
+        solara.Button("Apply and reset", color="primary", disabled=not changed, on_click=session.reset)
         solara.Select(
             "Policy of all agents",
             values=list(POLICIES),
@@ -49,7 +46,8 @@ def SettingsPanel(session: Session):
             _input_count(session, count.name, count.label)
         for share in SHARES:
             _slider(session, share)
-        solara.SliderInt("Months a picture while playing", value=session.months_a_picture, min=1, max=12)
+        months = session.months_a_picture
+        solara.SliderInt(f"Months between pictures: {months.value}", value=months, min=1, max=12)
 
 
 def _input_count(session: Session, name: str, label: str) -> None:
@@ -59,9 +57,10 @@ def _input_count(session: Session, name: str, label: str) -> None:
 
 def _slider(session: Session, share: Share) -> None:
     """A slider in per cent for a decimal setting."""
+    value = round(100 * session.settings.value[share.name], 6)
     solara.SliderFloat(
-        share.label,
-        value=round(100 * session.settings.value[share.name], 6),
+        f"{share.label}: {value:g} {share.unit}",
+        value=value,
         min=share.low,
         max=share.high,
         step=share.step,

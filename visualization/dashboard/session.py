@@ -1,8 +1,8 @@
 """One browser session: its economy, what the page shows of it, and the commands that change it."""
 
-import asyncio
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,12 +39,17 @@ class Snapshot:
 
 
 class Session:
-    """An economy and its page state: ``snapshot``, ``playing``, ``message`` and ``settings`` are reactive."""
+    """An economy and its page state: ``snapshot``, ``playing``, ``message`` and ``settings`` are reactive.
 
-    def __init__(self) -> None:
+    watched: says whether anybody still looks at the page; a play stops when nobody does.
+    """
+
+    def __init__(self, watched: Callable[[], bool] = lambda: True) -> None:
+        self._watched = watched
+        self._player: object = None
         self.settings = solara.Reactive(default_settings())
         self.playing = solara.Reactive(False)
-        self.months_a_picture = solara.Reactive(1)
+        self.months_a_picture = solara.Reactive(3)
         self.message = solara.Reactive("")
         self._lock = threading.Lock()  # the playing thread and clicks take turns
         self._model = build_model(self.settings.peek())
@@ -57,8 +62,12 @@ class Session:
 
     def reset(self) -> None:
         """Replace the economy by one built from the settings; keep the old one if they are of no use."""
-        self.playing.value = False
+        self.pause()
         self._attempt(self._rebuild)
+
+    def pause(self) -> None:
+        """Stop playing after the month that runs."""
+        self.playing.value = False
 
     def raise_rate(self) -> None:
         """Add 100 bp to the policy rate for twelve months, from the next month on."""
@@ -68,11 +77,15 @@ class Session:
         """Change a setting; it takes effect on Reset."""
         self.settings.value = {**self.settings.peek(), name: value}
 
-    async def play(self) -> None:
-        """Run until paused, a picture every few months; meant for a background task."""
-        while self.playing.peek():
-            self.step(self.months_a_picture.peek())
-            await asyncio.sleep(PAUSE)
+    def play(self) -> None:
+        """Run until paused, a picture every few months; meant for a background thread."""
+        player = self._player = object()  # a newer play takes over from this one
+        self.playing.value = True
+        while self.playing.peek() and self._player is player and self._watched():
+            self._attempt(lambda: self._run(self.months_a_picture.peek(), playing=True))
+            time.sleep(PAUSE)
+        if self._player is player:
+            self.pause()
 
     # --- what they do
     def _attempt(self, command: Callable[[], None]) -> None:
@@ -86,16 +99,20 @@ class Session:
             logger.exception("a command of the page failed")
             message = f"{type(error).__name__}: {error}"
         if message:
-            self.playing.value = False
+            self.pause()
         self.message.value = message
 
-    def _run(self, months: int) -> None:
+    def _run(self, months: int, playing: bool = False) -> None:
         with self._lock:
-            months = min(months, MAX_MONTHS - self._model.month)
+            if playing and not self.playing.peek():  # a Reset came while this month waited for its turn
+                return
+            model = self._model
+            months = min(months, MAX_MONTHS - model.month)
             for _ in range(months):
-                self._model.step()
+                model.step()
             snapshot = self._observe(self.snapshot.peek().settings)
-        self.snapshot.value = snapshot
+        if self._model is model:
+            self.snapshot.value = snapshot
         if snapshot.month >= MAX_MONTHS:
             raise ConfigError(f"this page stops at month {MAX_MONTHS:,}; Reset begins again")
 

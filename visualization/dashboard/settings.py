@@ -27,6 +27,7 @@ class Share:
 
     name: str
     label: str
+    unit: str
     low: float
     high: float
     step: float
@@ -39,10 +40,10 @@ COUNTS = (
     Count("seed", "Random seed"),
 )
 SHARES = (
-    Share("inflation_target", "Inflation target, % a year", 0.0, 6.0, 0.25),
-    Share("opening_policy_rate", "Opening policy rate, % a year", 0.0, 10.0, 0.25),
-    Share("capital_requirement", "Banks' capital requirement, % of loans", 0.0, 20.0, 0.5),
-    Share("taste_noise", "Demand noise, % a month", 0.0, 5.0, 0.1),
+    Share("inflation_target", "Inflation target", "% a year", 0.0, 6.0, 0.25),
+    Share("opening_policy_rate", "Opening policy rate", "% a year", 0.0, 10.0, 0.25),
+    Share("capital_requirement", "Capital requirement", "% of loans", 0.0, 20.0, 0.5),
+    Share("taste_noise", "Demand noise", "% a month", 0.0, 5.0, 0.1),
 )
 
 

@@ -13,9 +13,10 @@ GREEN, RED = "#00795C", "#B3261E"
 @solara.component
 def Header(snapshot: Snapshot):
     """Month and year, the shocks in force, and the accounting light."""
+    solara.Text("Macro Mesa: an economy of households, firms, banks and a central bank", style={"color": "#666666"})
     year = max(snapshot.month - 1, 0) // MONTHS_PER_YEAR + 1
-    with solara.Row(gap="16px", style={"align-items": "center", "flex-wrap": "wrap"}):
-        solara.HTML(tag="h2", unsafe_innerHTML=f"Month {snapshot.month}", style={"margin": "0"})
+    with solara.Row(gap="16px", style={"align-items": "center", "flex-wrap": "wrap", "row-gap": "0"}):
+        solara.HTML(tag="h1", unsafe_innerHTML=f"Month {snapshot.month}")
         solara.Text(f"year {year}" if snapshot.month else "the opening")
         AccountingLight(snapshot.residual)
     _shocks_in_words(snapshot)

@@ -1,0 +1,386 @@
+"""Macro Mesa from the command line: train, evaluate, simulate.
+
+``python run_model.py --help`` lists the flags.  Exit codes: 0; 2 with one line ``error: ...`` on bad input;
+130 after Ctrl-C, with everything saved.  The last line on stdout is the path of the folder written.
+"""
+
+import os
+
+# one thread for numpy's matrix products: the arrays are small and the other core has its own work
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import yaml
+
+from macro_mesa.config import ConfigError, Parameters, unknown_key
+from macro_mesa.experiments.evaluation import FIRST_HELD_OUT_SEED, Episode, evaluate, run_episode
+from macro_mesa.experiments.transmission import impulse_responses
+from macro_mesa.run_folder import RunFolder, write_json, write_text
+from macro_mesa.shocks import read_shocks
+from macro_mesa.spaces import AGENT_TYPES
+
+MODES = ("train", "eval", "simulate")
+SECTIONS = ("model", "training", "ppo", "shocks", "policy")
+RATE_RISE = {"kind": "policy_rate", "size": 0.01, "duration": 12}
+HELD_OUT_PAIRS = 24
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with errors in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of printing the usage."""
+        raise ConfigError(message)
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The command line; raises ``ConfigError``."""
+    parser = Parser(description=__doc__.splitlines()[0], allow_abbrev=False)  # type: ignore[union-attr]
+    parser.add_argument("--mode", choices=MODES, default="simulate", help="what to do (default: simulate)")
+    parser.add_argument("--epochs", type=int, help="training updates (default 500)")
+    parser.add_argument("--sim-length", type=int, help="months of an episode (default 120)")
+    parser.add_argument("--num-households", type=int, help="households (default 100)")
+    parser.add_argument("--num-firms", type=int, help="firms (default 20)")
+    parser.add_argument("--num-banks", type=int, help="commercial banks (default 5)")
+    parser.add_argument("--output-dir", type=Path, default=Path("experiments"), help="where run folders go")
+    parser.add_argument("--model-path", type=Path, help="a checkpoint or run folder (eval, simulate)")
+    parser.add_argument("--policy", help="policy of all agents (simulate; default rule)")
+    parser.add_argument("--episodes", type=int, default=20, help="held-out seeds of an evaluation (default 20)")
+    parser.add_argument("--held-out-seed", type=int, default=FIRST_HELD_OUT_SEED, help="first of them")
+    parser.add_argument("--greedy", action="store_true", help="evaluate the most probable actions (eval, simulate)")
+    parser.add_argument("--shock", action="append", default=[], metavar="KEY=VALUE,...", help="a dated shock")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the run (default 0)")
+    parser.add_argument("--config", type=Path, metavar="FILE.yaml", help=f"sections {', '.join(SECTIONS)}")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, repeatable")
+    parser.add_argument("--workers", type=int, default=1, help="processes for evaluations (default 1)")
+    parser.add_argument("--resume", type=Path, metavar="DIR", help="go on with a training run's folder")
+    options = parser.parse_args(arguments)
+    for name, least in (("workers", 1), ("episodes", 1), ("seed", 0), ("held_out_seed", 0)):
+        if getattr(options, name) < least:
+            flag = name.replace("_", "-")
+            raise ConfigError(f"--{flag} must be a whole number >= {least}, got {getattr(options, name)}")
+    return options
+
+
+def configuration(options: argparse.Namespace) -> dict[str, Any]:
+    """Settings by section: the file, then ``--set``, then the flags."""
+    settings: dict[str, Any] = {"model": {}, "training": {}, "ppo": {}, "shocks": []}
+    if options.config:
+        settings |= _read_yaml(options.config)
+    for assignment in options.set:
+        _assign(settings, assignment)
+    for flag in ("num_households", "num_firms", "num_banks"):
+        if getattr(options, flag) is not None:
+            settings["model"][flag] = getattr(options, flag)
+    for flag in ("epochs", "sim_length"):
+        if getattr(options, flag) is not None:
+            settings["training"][flag] = getattr(options, flag)
+    settings["shocks"] = [*settings["shocks"], *(_shock(text) for text in options.shock)]
+    read_shocks(settings["shocks"])
+    if options.policy:
+        settings["policy"] = options.policy
+    Parameters.create(settings["model"])
+    return settings
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise ConfigError(f"cannot read --config {path}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"--config {path} is not YAML: {reason}") from None
+    if not isinstance(content, dict):
+        raise ConfigError(f"--config {path} must have the sections {', '.join(SECTIONS)}, got {type(content).__name__}")
+    for section, value in content.items():
+        if section not in SECTIONS:
+            raise ConfigError(f"--config {path}: {unknown_key(str(section), dict.fromkeys(SECTIONS))}")
+        expected: type = list if section == "shocks" else (str | dict if section == "policy" else dict)  # type: ignore[assignment]
+        if not isinstance(value, expected):
+            raise ConfigError(f"--config {path}: section {section} must be a {getattr(expected, '__name__', 'name or mapping')}")
+    return content
+
+
+def _assign(settings: dict[str, Any], assignment: str) -> None:
+    """``num_firms=30``, ``training.economies=8``, ``ppo.household.gamma=.95`` or ``policy=random``."""
+    key, equals, text = assignment.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"--set takes KEY=VALUE, got {assignment!r}")
+    *sections, name = key.split(".")
+    if key == "policy":
+        settings["policy"] = text
+        return
+    if sections and sections[0] not in ("model", "training", "ppo"):
+        raise ConfigError(f"--set {key}: {unknown_key(sections[0], dict.fromkeys(SECTIONS))}")
+    place = settings
+    for section in sections or ["model"]:
+        place = place.setdefault(section, {})
+        if not isinstance(place, dict):
+            raise ConfigError(f"--set {key}: {section} has no keys of its own")
+    place[name] = _value(text)
+
+
+def _value(text: str) -> Any:
+    """A value as JSON or YAML would read it."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        try:
+            return yaml.safe_load(text)
+        except yaml.YAMLError:
+            return text
+
+
+def _shock(text: str) -> dict[str, Any]:
+    """``kind=policy_rate,size=0.01,start=24,duration=12``."""
+    entries = [entry.partition("=") for entry in text.split(",")]
+    if not all(equals for _, equals, _ in entries):
+        raise ConfigError(f"--shock takes kind=...,size=...,start=...,duration=..., got {text!r}")
+    return {key.strip(): _value(value) for key, _, value in entries}
+
+
+# --- train
+def train(options: argparse.Namespace) -> Path:
+    """Train all agent types, then evaluate the best policies on held-out seeds."""
+    from policies.config import ppo_configs, training_config
+    from policies.trainer import Trainer
+    from policies.trainer import train as run_training
+    from visualization.progress import TrainingProgress
+
+    if options.resume:
+        folder = RunFolder(_existing(options.resume, "--resume"))
+        trainer = Trainer.load(folder.models / "last", options.epochs)
+        updates = _read_updates(folder, trainer.update)
+    else:
+        settings = configuration(options)
+        config = training_config(settings["training"])
+        trainer = Trainer(settings["model"], config, ppo_configs(settings["ppo"]), options.seed, settings["shocks"])
+        folder = RunFolder.create(options.output_dir, options.seed)
+        seeds = {"run": options.seed, "held_out_from": options.held_out_seed}
+        resolved = {
+            "model": trainer.economy_parameters.model_dump(),
+            "training": config.model_dump(mode="json"),
+            "ppo": {kind: ppo.model_dump(mode="json") for kind, ppo in trainer.ppo.items()},
+            "shocks": settings["shocks"],
+        }
+        folder.describe(sys.argv, seeds, resolved)
+        updates = []
+    log = TrainingLog(folder, trainer, updates)
+    try:
+        with TrainingProgress(trainer.config.epochs, trainer.update) as progress:
+            run_training(trainer, folder.models, lambda statistics: (log(statistics), progress(statistics)))
+    except KeyboardInterrupt:
+        print(f"stopped after update {trainer.update}; go on with --mode train --resume {folder.path}", file=sys.stderr)
+        raise
+    finally:
+        log.close()
+    report(folder, folder.models / "best", trainer.parameters, trainer.config.sim_length, trainer.shocks, options)
+    return folder.path
+
+
+class TrainingLog:
+    """``train_stats.json``, its figure, and TensorBoard."""
+
+    def __init__(self, folder: RunFolder, trainer: Any, updates: list[dict[str, Any]]) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._folder = folder
+        self._trainer = trainer
+        self._updates = updates
+        self._board = SummaryWriter(folder.logs / "tensorboard", purge_step=trainer.update or None)
+
+    def __call__(self, statistics: dict[str, Any]) -> None:
+        """Note one update."""
+        self._updates.append(statistics)
+        for name, value in _flat(statistics):
+            self._board.add_scalar(name, value, statistics["update"])
+        if statistics["update"] % self._trainer.config.checkpoint_interval == 0:
+            self._write()
+
+    def _write(self) -> None:
+        content = {"updates": self._updates, "baselines": self._trainer.baselines, "seconds": self._trainer.seconds}
+        write_json(self._folder.logs / "train_stats.json", content)
+
+    def close(self) -> None:
+        """Write what there is."""
+        self._board.close()
+        if self._updates:
+            self._write()
+
+
+def _flat(statistics: Mapping[str, Any], prefix: str = "") -> list[tuple[str, float]]:
+    """Numbers of nested mappings as ``type/diagnostic/part``."""
+    found = []
+    for key, value in statistics.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            found += _flat(value, f"{name}/")
+        elif isinstance(value, list) and value and all(isinstance(part, int | float) for part in value):
+            found += [(f"{name}/{number}", float(part)) for number, part in enumerate(value)]
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            found.append((name, float(value)))
+    return found
+
+
+def _read_updates(folder: RunFolder, done: int) -> list[dict[str, Any]]:
+    """The statistics of the updates that the checkpoint has seen."""
+    path = folder.logs / "train_stats.json"
+    try:
+        return [entry for entry in json.loads(path.read_text())["updates"] if entry["update"] <= done]
+    except (OSError, ValueError, KeyError) as error:
+        raise ConfigError(f"cannot resume: {path} is missing or damaged ({error})") from None
+
+
+def _existing(path: Path, flag: str) -> Path:
+    if not path.is_dir():
+        raise ConfigError(f"{flag} {path} is not a folder")
+    return path
+
+
+# --- eval
+def evaluate_checkpoint(options: argparse.Namespace) -> Path:
+    """Compare a trained checkpoint with random and rule-of-thumb policies on held-out seeds."""
+    from policies.checkpoint import load_checkpoint
+
+    if options.model_path is None:
+        raise ConfigError("--mode eval needs --model-path, a checkpoint or run folder")
+    checkpoint = _checkpoint(options.model_path)
+    _, meta = load_checkpoint(checkpoint)
+    settings = configuration(options)
+    parameters = {**meta.get("parameters", {}), **settings["model"]}
+    Parameters.create(parameters)
+    months = _sim_length(settings, meta.get("training", {}).get("sim_length", 120))
+    folder = RunFolder.create(options.output_dir, options.seed)
+    folder.describe(
+        sys.argv, {"held_out_from": options.held_out_seed, "episodes": options.episodes},
+        {"model": parameters, "model_path": str(checkpoint), "sim_length": months, "shocks": settings["shocks"]},
+    )  # fmt: skip
+    report(folder, checkpoint, parameters, months, settings["shocks"], options)
+    return folder.path
+
+
+def _checkpoint(path: Path) -> Path:
+    """A checkpoint folder, or the best one of a run folder."""
+    best = path / "models" / "best"
+    return best if best.is_dir() else path
+
+
+def _sim_length(settings: Mapping[str, Any], default: int) -> int:
+    months = settings["training"].get("sim_length", default)
+    if isinstance(months, bool) or not isinstance(months, int) or months < 1:
+        raise ConfigError(f"--sim-length must be a whole number of months >= 1, got {months!r}")
+    return months
+
+
+def report(
+    folder: RunFolder,
+    checkpoint: Path,
+    parameters: Mapping[str, Any],
+    months: int,
+    shocks: Sequence[Mapping[str, Any]],
+    options: argparse.Namespace,
+) -> None:
+    """Evaluate on held-out seeds; write results, history and figures; print the table."""
+    from policies.executors import executor
+    from visualization import plots
+    from visualization.progress import TaskProgress, print_results
+
+    learned = f"{checkpoint}:greedy" if options.greedy else str(checkpoint)
+    seeds = [options.held_out_seed + number for number in range(options.episodes)]
+    execute = executor(options.workers)
+    with TaskProgress("evaluating", 3 * len(seeds)) as progress:
+        results, histories = evaluate(
+            {"learned": learned, "random": "random", "rule": "rule"}, seeds, months, parameters,
+            lambda run, tasks: execute(run, tasks, progress), shocks,
+        )  # fmt: skip
+    write_json(folder.path / "results.json", results)
+    history = histories["learned"][0]
+    write_text(folder.logs / "simulation_history.csv", history.to_csv(index=False))
+    with TaskProgress("rate rise", 2 * HELD_OUT_PAIRS) as progress:
+        responses = transmission(learned, parameters, options, lambda run, tasks: execute(run, tasks, progress))
+    write_text(folder.logs / "policy_transmission.csv", responses.to_csv(index=False))
+    economy = Parameters.create(parameters)
+    figures = {
+        "macro_variables": plots.macro_variables(
+            histories["learned"], economy.inflation_target, economy.natural_unemployment
+        ),
+        "agent_rewards": plots.agent_rewards(
+            results["returns"], results["components"], f"sum over {months} months"
+        ),
+        "policy_transmission": plots.policy_transmission(responses, "Rate rise: +100 bp for 12 months"),
+    }  # fmt: skip
+    training = checkpoint.parent.parent / "logs" / "train_stats.json"
+    if training.is_file():
+        figures["training_curves"] = plots.training_curves(json.loads(training.read_text()))
+    for name, figure in figures.items():
+        plots.save_figure(figure, folder.plots / f"{name}.png")
+    print_results(results)
+
+
+def transmission(learned: str, parameters: Mapping[str, Any], options: argparse.Namespace, execute: Any) -> Any:
+    """Responses to a rate rise under learned and rule policies, on seeds of their own."""
+    import pandas as pd
+
+    first = options.held_out_seed + options.episodes
+    seeds = range(first, first + HELD_OUT_PAIRS)
+    frames = []
+    for label, policy in (("learned", learned), ("rule of thumb", "rule")):
+        # the central bank holds the rate, so that the rise is the whole difference
+        choice = {**dict.fromkeys(AGENT_TYPES, policy), "central_bank": "constant"}
+        found = impulse_responses(choice, seeds, parameters, execute, **RATE_RISE)
+        frames.append(found.assign(policies=label))
+    return pd.concat(frames, ignore_index=True)
+
+
+# --- simulate
+def simulate(options: argparse.Namespace) -> Path:
+    """Run one economy and write its history."""
+    from visualization import plots
+
+    settings = configuration(options)
+    policy: Any = settings.get("policy", "rule")
+    if options.model_path is not None:
+        checkpoint = str(_checkpoint(_existing(options.model_path, "--model-path")))
+        policy = f"{checkpoint}:greedy" if options.greedy else checkpoint
+    months = _sim_length(settings, 120)
+    parameters = Parameters.create(settings["model"])
+    episode = Episode(policy, settings["model"], options.seed, months, settings["shocks"])
+    from macro_mesa.policy import make_policies
+
+    make_policies(policy, parameters)  # a wrong name is refused before anything is written
+    folder = RunFolder.create(options.output_dir, options.seed)
+    described = {"model": parameters.model_dump(), "policy": policy, "shocks": settings["shocks"], "sim_length": months}
+    folder.describe(sys.argv, {"run": options.seed}, described)
+    result = run_episode(episode)
+    write_text(folder.logs / "simulation_history.csv", result.history.to_csv(index=False))
+    figure = plots.macro_variables(result.history, parameters.inflation_target, parameters.natural_unemployment)
+    plots.save_figure(figure, folder.plots / "macro_variables.png")
+    return folder.path
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns its exit code."""
+    try:
+        options = parse(sys.argv[1:] if arguments is None else arguments)
+        path = {"train": train, "eval": evaluate_checkpoint, "simulate": simulate}[options.mode](options)
+    except (ValueError, FloatingPointError) as error:
+        # ConfigError and CheckpointError are one sentence each; so is a numerical failure
+        if type(error) is ValueError:
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    print(path)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
