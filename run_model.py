@@ -26,8 +26,15 @@ from macro_mesa.shocks import read_shocks
 from macro_mesa.spaces import AGENT_TYPES
 
 MODES = ("train", "eval", "simulate")
-SECTIONS = ("model", "training", "ppo", "shocks", "policy")
-RATE_RISE = {"kind": "policy_rate", "size": 0.01, "duration": 12}
+# sections of a settings file: what each holds, in Python and in words
+SECTIONS: dict[str, tuple[tuple[type, ...], str]] = {
+    "model": ((dict,), "a mapping of parameters"),
+    "training": ((dict,), "a mapping of training settings"),
+    "ppo": ((dict,), "a mapping of agent types to settings"),
+    "shocks": ((list,), "a list of dated shocks"),
+    "policy": ((str, dict), "a name or a mapping of agent types to names"),
+}
+RATE_RISE: dict[str, Any] = {"kind": "policy_rate", "size": 0.01, "duration": 12}
 HELD_OUT_PAIRS = 24
 
 
@@ -101,10 +108,10 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"--config {path} must have the sections {', '.join(SECTIONS)}, got {type(content).__name__}")
     for section, value in content.items():
         if section not in SECTIONS:
-            raise ConfigError(f"--config {path}: {unknown_key(str(section), dict.fromkeys(SECTIONS))}")
-        expected: type = list if section == "shocks" else (str | dict if section == "policy" else dict)  # type: ignore[assignment]
+            raise ConfigError(f"--config {path}: {unknown_key(str(section), SECTIONS)}")
+        expected, word = SECTIONS[section]
         if not isinstance(value, expected):
-            raise ConfigError(f"--config {path}: section {section} must be a {getattr(expected, '__name__', 'name or mapping')}")
+            raise ConfigError(f"--config {path}: section {section} must be {word}, got {type(value).__name__}")
     return content
 
 
@@ -118,7 +125,7 @@ def _assign(settings: dict[str, Any], assignment: str) -> None:
         settings["policy"] = text
         return
     if sections and sections[0] not in ("model", "training", "ppo"):
-        raise ConfigError(f"--set {key}: {unknown_key(sections[0], dict.fromkeys(SECTIONS))}")
+        raise ConfigError(f"--set {key}: {unknown_key(sections[0], SECTIONS)}")
     place = settings
     for section in sections or ["model"]:
         place = place.setdefault(section, {})
@@ -175,7 +182,7 @@ def train(options: argparse.Namespace) -> Path:
     log = TrainingLog(folder, trainer, updates)
     try:
         with TrainingProgress(trainer.config.epochs, trainer.update) as progress:
-            run_training(trainer, folder.models, lambda statistics: (log(statistics), progress(statistics)))
+            run_training(trainer, folder.models, [log, progress])
     except KeyboardInterrupt:
         print(f"stopped after update {trainer.update}; go on with --mode train --resume {folder.path}", file=sys.stderr)
         raise

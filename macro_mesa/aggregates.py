@@ -122,11 +122,9 @@ def published_statistics(
         bankruptcies += firms[i].bankrupt
         changes += firms[i].price != firms[i].last_price
     defaults = 0
-    budgets = spent = 0.0
     for i in range(len(households)):
         consumption += households[i].consumption
         defaults += households[i].defaulted
-        spent += households[i].spending
     loans = deposits = lending = deposit = new_loans = bank_equity = nonperforming = 0.0
     applications = approvals = resolutions = 0
     for b in range(len(banks)):

@@ -8,6 +8,7 @@ file of this package and clear it when the hash changes.
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 import numba
 
@@ -39,5 +40,6 @@ def _clear_stale_cache() -> None:
 
 _clear_stale_cache()
 
+# Compiled functions are typed as Any: their types are numba's business.
 # error_model="numpy": a division by zero gives inf or NaN, which the month's own check then names.
-jit = numba.njit(cache=True, error_model="numpy", nogil=True)
+jit: Any = numba.njit(cache=True, error_model="numpy", nogil=True)

@@ -9,7 +9,7 @@ from typing import Any
 import mesa
 import numpy as np
 
-from macro_mesa import state
+from macro_mesa import demography, state
 from macro_mesa.agents import CentralBank, CommercialBank, Firm, Household
 from macro_mesa.aggregates import HISTORY_MONTHS, new_economy
 from macro_mesa.config import ConfigError, Parameters, unknown_key
@@ -17,7 +17,7 @@ from macro_mesa.ledger import Ledger
 from macro_mesa.markets import CreditMarket, GoodsMarket, LaborMarket
 from macro_mesa.opening import open_economy
 from macro_mesa.policy import Policy, make_policies
-from macro_mesa.population import Population
+from macro_mesa.population import MacroAgent, Population
 from macro_mesa.random_streams import Purpose, fill_uniform
 from macro_mesa.recorder import MacroDataCollector
 from macro_mesa.schedule import MONTH, Decision
@@ -89,9 +89,9 @@ class MacroModel(mesa.Model):
         self.shocks: list[Shock] = [s for s in shocks if isinstance(s, Shock)]
         self.shocks += read_shocks(s for s in shocks if not isinstance(s, Shock))
         self._build_populations()
-        self.labor_market = LaborMarket(self)
-        self.credit_market = CreditMarket(self)
-        self.goods_market = GoodsMarket(self)
+        self.labor_market: LaborMarket = LaborMarket(self)
+        self.credit_market: CreditMarket = CreditMarket(self)
+        self.goods_market: GoodsMarket = GoodsMarket(self)
         open_economy(self)
         self.ledger = Ledger(self)
         self.policy = policy
@@ -160,6 +160,23 @@ class MacroModel(mesa.Model):
             draws = self._draws[agent_type] = np.empty(shape, dtype=np.float32)
         fill_uniform(draws, self.key, self.month, _ACTION_STREAMS[agent_type])
         return draws
+
+    # --- entry and exit
+    def add_households(self, number: int, agent_class: type[Household] | None = None) -> range:
+        """Let households enter, unemployed and without wealth; returns their rows."""
+        return demography.add_households(self, number, agent_class)
+
+    def add_firm(self, agent_class: type[Firm] | None = None) -> Firm:
+        """Split the largest firm in two; returns the new one."""
+        return self.firms[demography.add_firm(self, agent_class)]  # type: ignore[return-value]
+
+    def add_bank(self, agent_class: type[CommercialBank] | None = None) -> CommercialBank:
+        """Split the largest bank in two; returns the new one."""
+        return self.commercial_banks[demography.add_bank(self, agent_class)]  # type: ignore[return-value]
+
+    def remove_agent(self, agent: MacroAgent) -> None:
+        """Settle an agent's books and let it leave; the same as ``agent.remove()``."""
+        demography.remove(agent)
 
     # --- experiments
     def add_shock(self, kind: str, size: float, start: int, duration: int = 1) -> None:

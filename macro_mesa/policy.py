@@ -130,8 +130,8 @@ def make_policy(agent_type: str, choice: Any, parameters: Parameters) -> Policy:
         return factories[name](agent_type, argument, parameters)
     if "checkpoint" in factories and (isinstance(choice, Path) or "/" in choice or Path(choice).exists()):
         return factories["checkpoint"](agent_type, str(choice), parameters)
-    names = ", ".join(sorted(factories))
-    raise ConfigError(f"policy of {agent_type} must be one of {names} or a checkpoint folder, got {str(choice)!r}")
+    names = ", ".join(sorted(set(factories) - {"checkpoint"}))
+    raise ConfigError(f"policy of {agent_type} must be one of {names}, or a checkpoint folder; got {choice!s}")
 
 
 def _mixed(agent_type: str, shares: Mapping[Any, float], parameters: Parameters) -> Policy:

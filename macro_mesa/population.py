@@ -70,6 +70,10 @@ class MacroAgent(mesa.Agent):
         """Actions of this agent, one integer a head; overriding it takes the agent from its policy."""
         raise NotImplementedError(f"{type(self).__name__} leaves its decisions to its population's policy")
 
+    def remove(self) -> None:
+        """Leave the economy between two months, with the books settled (``macro_mesa.demography``)."""
+        self.model.remove_agent(self)
+
     @classmethod
     def observe(cls, population: "Population") -> np.ndarray:
         """Observations of the whole population, float32 (agents, observations)."""
@@ -109,6 +113,7 @@ class Population:
         self.agent_class = agent_class
         self.agent_type = agent_class.agent_type
         self.core = _core_class(agent_class)
+        self.core_names = tuple(column.name for column in self.core.columns)
         self._storage = _aligned_zeros(size, _record_type(self.core.columns))
         self._extras: dict[str, np.ndarray] = {}
         self.size = 0
@@ -125,13 +130,13 @@ class Population:
         return self._table
 
     def __getattr__(self, name: str) -> np.ndarray:
-        if name.startswith("_") or name in ("memory", "core", "size"):
+        if name.startswith("_") or name in ("memory", "core", "core_names", "size", "agents", "terminated"):
             raise AttributeError(name)
-        if name in self._storage.dtype.names:
+        if name in self.core_names:
             return self._table[name]
         if name in self._extras:
             return self._extras[name][: self.size]
-        known = [*self._storage.dtype.names, *self._extras]
+        known = [*self.core_names, *self._extras]
         raise AttributeError(f"{self.agent_type} has no column {name!r}; there are {', '.join(known)}")
 
     def __len__(self) -> int:
@@ -146,12 +151,12 @@ class Population:
     @property
     def column_names(self) -> tuple[str, ...]:
         """Names of all columns, the core's first."""
-        return (*self._storage.dtype.names, *self._extras)
+        return (*self.core_names, *self._extras)
 
     def _bind(self) -> None:
         """Renew the views after the storage or the size has changed."""
         self._table = self._storage[: self.size]
-        self.memory = {name: memoryview(self._storage[name]) for name in self._storage.dtype.names}
+        self.memory = {name: memoryview(self._storage[name]) for name in self.core_names}
         self.memory |= {name: memoryview(column) for name, column in self._extras.items()}
 
     # --- entry and exit
@@ -164,7 +169,7 @@ class Population:
             self._grow(max(rows.stop, 2 * len(self._storage)))
         self.size = rows.stop
         for column in self._all_columns():
-            target = self._storage if column.name in self._storage.dtype.names else self._extras
+            target = self._storage if column.name in self.core_names else self._extras
             target[column.name][rows.start : rows.stop] = column.initial
         self.terminated[rows.start : rows.stop] = False
         self._bind()
@@ -310,14 +315,14 @@ def _checked(agent: MacroAgent, decision: Sequence[int], heads: int) -> Sequence
 def _record_type(columns: Sequence[Column]) -> np.dtype:
     """A record of whole cache lines; columns listed first share the first line."""
     packed = np.dtype([(column.name, column.dtype) for column in columns], align=True)
-    return np.dtype(
-        {
-            "names": [column.name for column in columns],
-            "formats": [column.dtype for column in columns],
-            "offsets": [packed.fields[column.name][1] for column in columns],  # type: ignore[index]
-            "itemsize": -(-packed.itemsize // CACHE_LINE) * CACHE_LINE,
-        }
-    )
+    whole_lines = -(-packed.itemsize // CACHE_LINE) * CACHE_LINE
+    layout: Any = {
+        "names": [column.name for column in columns],
+        "formats": [column.dtype for column in columns],
+        "offsets": [packed.fields[column.name][1] for column in columns],  # type: ignore[index]
+        "itemsize": whole_lines,
+    }
+    return np.dtype(layout)
 
 
 def _aligned_zeros(number: int, record: np.dtype) -> np.ndarray:

@@ -129,6 +129,6 @@ def fill_uniform(out, key, month, purpose):
             out[i, j] = min(block[j], 0.99999994)
 
 
-def generator(key: int, purpose: Purpose) -> np.random.Generator:
+def generator(key: int | np.uint64, purpose: Purpose) -> np.random.Generator:
     """A numpy generator of its own for one purpose, for draws that are made once (the opening)."""
-    return np.random.Generator(np.random.Philox(key=[key, int(purpose)]))
+    return np.random.Generator(np.random.Philox(key=[int(key), int(purpose)]))

@@ -18,12 +18,29 @@ PUBLISHED = tuple(column.name for column in STATISTICS)
 class Transitions(Protocol):
     """Arrays that transitions of one agent type are written into: (months, agents, ...)."""
 
-    observation: np.ndarray
-    action: np.ndarray
-    log_probability: np.ndarray
-    value: np.ndarray
-    reward: np.ndarray
-    terminated: np.ndarray
+    @property
+    def observation(self) -> np.ndarray:
+        """float32 (months, agents, size)."""
+
+    @property
+    def action(self) -> np.ndarray:
+        """Integers (months, agents, heads)."""
+
+    @property
+    def log_probability(self) -> np.ndarray:
+        """float32 (months, agents)."""
+
+    @property
+    def value(self) -> np.ndarray:
+        """float32 (months, agents)."""
+
+    @property
+    def reward(self) -> np.ndarray:
+        """float32 (months, agents)."""
+
+    @property
+    def terminated(self) -> np.ndarray:
+        """bool (months, agents)."""
 
 
 class MacroDataCollector(DataCollector):
@@ -40,7 +57,8 @@ class MacroDataCollector(DataCollector):
         agenttype_reporters: Mapping[type, Mapping[str, Any]] | None = None,
     ) -> None:
         super().__init__(model_reporters, agent_reporters, agenttype_reporters)
-        self.model_vars = {"month": [], **{name: [] for name in PUBLISHED}, **self.model_vars}
+        published: dict[str, list[Any]] = {name: [] for name in ("month", *PUBLISHED)}
+        self.model_vars: dict[str, list[Any]] = {**published, **self.model_vars}
         self.transitions: Mapping[str, Transitions] = {}
         self.slot = 0
 

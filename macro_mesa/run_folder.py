@@ -88,8 +88,9 @@ def _commit() -> str | None:
     source = Path(__file__).parent
     try:
         found = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=40"], cwd=source, capture_output=True, text=True, timeout=10
-        )
+            ["git", "describe", "--always", "--dirty", "--abbrev=40"],
+            cwd=source, capture_output=True, text=True, timeout=10,
+        )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
         return None
     return found.stdout.strip() or None

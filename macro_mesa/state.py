@@ -8,6 +8,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from macro_mesa.aggregates import ECONOMY_COLUMNS
 from macro_mesa.config import ConfigError
 from macro_mesa.population import MacroAgent, Population
 from macro_mesa.shocks import read_shocks
@@ -15,6 +16,7 @@ from macro_mesa.shocks import read_shocks
 if TYPE_CHECKING:
     from macro_mesa.model import MacroModel
 
+ECONOMY_NAMES = [column.name for column in ECONOMY_COLUMNS]
 FORMAT = "macro-mesa model"
 VERSION = 1
 ARRAYS = "state.safetensors"
@@ -93,7 +95,7 @@ def _arrays(model: "MacroModel") -> dict[str, np.ndarray]:
         "ledger.stocks": model.ledger.stocks,
         "ledger.opening_stocks": model.ledger.opening_stocks,
     }
-    arrays |= {f"economy.{name}": model.economy[name] for name in model.economy.dtype.names}
+    arrays |= {f"economy.{name}": model.economy[name] for name in ECONOMY_NAMES}
     arrays |= {f"collected.{name}": np.array(column) for name, column in model.datacollector.model_vars.items()}
     for kind, population in model.populations.items():
         arrays |= {f"{kind}.{name}": getattr(population, name) for name in population.column_names}
@@ -118,7 +120,7 @@ def _describe(population: Population) -> dict[str, Any]:
 def _restore(model: "MacroModel", description: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
     for kind, population in model.populations.items():
         _restore_population(population, description["populations"][kind], arrays)
-    for name in model.economy.dtype.names:
+    for name in ECONOMY_NAMES:
         model.economy[name] = arrays[f"economy.{name}"]
     for name in ("flows", "revaluations", "stocks", "opening_stocks"):
         getattr(model.ledger, name)[:] = arrays[f"ledger.{name}"]

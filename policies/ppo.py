@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from policies.buffer import Batch, Rollout
 from policies.checkpoint import CheckpointError, require_arrays
@@ -372,7 +372,7 @@ class PPOLearner:
 
 def _value_loss(config: PPOConfig, value: torch.Tensor, sample: Batch) -> torch.Tensor:
     if config.value_loss == "huber":
-        return F.huber_loss(value, sample.returns)
+        return functional.huber_loss(value, sample.returns)
     squares = (value - sample.returns).square()
     if config.value_loss == "clipped":
         step = (value - sample.value).clamp(-config.clip_range, config.clip_range)

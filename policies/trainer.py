@@ -2,7 +2,7 @@
 
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -307,8 +307,11 @@ class StopRequest:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def train(trainer: Trainer, models: Path, on_update: Callable[[dict[str, Any]], None]) -> None:
-    """Run a trainer to its end with checkpoints in ``models``; Ctrl-C saves, then raises ``KeyboardInterrupt``."""
+def train(trainer: Trainer, models: Path, listeners: Sequence[Callable[[dict[str, Any]], None]]) -> None:
+    """Run a trainer to its end with checkpoints in ``models``, telling ``listeners`` of every update.
+
+    Ctrl-C saves, then raises ``KeyboardInterrupt``.
+   """
     config = trainer.config
     with StopRequest() as stop:
         for statistics in trainer.run():
@@ -317,7 +320,8 @@ def train(trainer: Trainer, models: Path, on_update: Callable[[dict[str, Any]], 
                 _validate(trainer, models, statistics)
             if trainer.update % config.checkpoint_interval == 0 or last or stop.made:
                 trainer.save_last(models / "last")
-            on_update(statistics)
+            for listener in listeners:
+                listener(statistics)
             if stop.made and not last:
                 raise KeyboardInterrupt
 

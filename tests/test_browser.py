@@ -75,7 +75,7 @@ def browser():
 def page(browser, address, request):
     page = browser.new_page(viewport={"width": getattr(request, "param", 1280), "height": 900})
     faults = []
-    page.on("pageerror", faults.append)
+    page.on("pageerror", lambda fault: faults.append(fault))
     page.goto(address)
     page.get_by_text("Month 0", exact=True).wait_for()
     yield page

@@ -86,7 +86,8 @@ def training_curves(train_stats: Mapping[str, Any]) -> Figure:
     baselines = train_stats.get("baselines") or {}
     kinds = [kind for kind in style.AGENT_TITLES if any(update.get(kind) for update in updates)]
     figure, panels = style.new_figure(max(len(kinds), 1), 4, row_height=2.3, shares=(1.15, 1.3, 1, 1))
-    first, last = (updates[0]["update"], updates[-1]["update"]) if len(updates) > 1 else (0, 2)
+    numbers = [update["update"] for update in updates]
+    first, last = (min(numbers), max(numbers)) if len(set(numbers)) > 1 else (0, 2 * max(numbers, default=1))
     for row, kind in zip(panels, kinds, strict=False):
         learning = [(update["update"], update[kind]) for update in updates if update.get(kind)]
         x = np.array([number for number, _ in learning], dtype=float)
@@ -213,7 +214,7 @@ def _return_intervals(axes: Axes, policies: Mapping[str, Mapping[str, Any]], tit
         axes.plot([mean], [height], "o", color=colour, markersize=6)
         if math.isfinite(mean):
             axes.annotate(
-                f"{mean:.3g}".replace("-", "\u2212"),
+                style.minus(f"{mean:.3g}"),
                 (mean, height),
                 xytext=(0, 7),
                 textcoords="offset points",

@@ -80,7 +80,8 @@ def training_line(statistics: Mapping[str, Any]) -> tuple[str, str]:
 def print_results(results: Mapping[str, Any]) -> None:
     """Learned against random and rule-of-thumb policies: returns with intervals, and the economy under each."""
     console = Console(width=110)
-    table = Table(title=f"Episode return on {len(results['seeds'])} held-out seeds, {results['months']} months (95 % interval)")
+    seeds, months = len(results["seeds"]), results["months"]
+    table = Table(title=f"Episode return on {seeds} held-out seeds, {months} months (95 % interval)")
     policies = list(next(iter(results["returns"].values())))
     table.add_column("agent type")
     for policy in policies:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
@@ -97,14 +98,14 @@ def _legend_above(axes: Axes) -> None:
         )
 
 
-def percent_axis(axis: object, decimals: int | None = None) -> None:
+def percent_axis(axis: Axis) -> None:
     """Write decimals as per cent figures (0.02 as 2); the unit itself belongs in the axis label."""
+    axis.set_major_formatter(FuncFormatter(lambda value, _: minus(f"{round(100 * value, 6):g}")))
 
-    def write(value: float, _position: int) -> str:
-        text = f"{100 * value:.{decimals}f}" if decimals is not None else f"{round(100 * value, 6):g}"
-        return text.replace("-", "\u2212")
 
-    axis.set_major_formatter(FuncFormatter(write))  # type: ignore[attr-defined]
+def minus(number: str) -> str:
+    """A number with a typographic minus sign, as matplotlib writes its own."""
+    return number.replace("-", "\u2212")
 
 
 def month_axis(axes: Axes, months: float) -> None:
@@ -112,7 +113,7 @@ def month_axis(axes: Axes, months: float) -> None:
     if months >= 24:
         axes.xaxis.set_major_locator(MultipleLocator(12 * math.ceil(months / 12 / 6)))
     else:
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1, steps=[1, 2, 3, 6, 10]))
 
 
 def at_least(axes: Axes, span: float) -> None:

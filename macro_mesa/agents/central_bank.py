@@ -29,6 +29,7 @@ class CentralBank(MacroAgent):
 
     @classmethod
     def observe(cls, population: Population) -> np.ndarray:
+        """What the central bank knows: last month's published statistics and its own rate."""
         model = population.model
         observations = np.empty((population.size, SPACE.size), dtype=np.float32)
         _observe(observations, population.table, model.economy, model.parameter_record)
@@ -37,6 +38,7 @@ class CentralBank(MacroAgent):
 
     @classmethod
     def apply(cls, population: Population, actions: np.ndarray, rows: np.ndarray | None = None) -> None:
+        """Move the policy rate."""
         model = population.model
         _apply(population.table, actions, RATE_STEPS, model.economy, model.parameter_record)
 

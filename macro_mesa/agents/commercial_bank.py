@@ -47,6 +47,7 @@ class CommercialBank(MacroAgent):
 
     @classmethod
     def observe(cls, population: Population) -> np.ndarray:
+        """What each bank knows: its books, its rivals' mean rates, the policy rate and published statistics."""
         model = population.model
         observations = np.empty((population.size, SPACE.size), dtype=np.float32)
         _observe(observations, population.table, model.central_banks.table, model.economy)
@@ -55,6 +56,7 @@ class CommercialBank(MacroAgent):
 
     @classmethod
     def apply(cls, population: Population, actions: np.ndarray, rows: np.ndarray | None = None) -> None:
+        """Post lending and deposit rates and set lending standards."""
         model = population.model
         _apply(
             population.table, actions, all_rows(population, rows), LENDING_GRID, DEPOSIT_GRID, RISK_TOLERANCES,

@@ -61,6 +61,7 @@ class Firm(MacroAgent):
 
     @classmethod
     def observe(cls, population: Population) -> np.ndarray:
+        """What each firm knows: its books, its sales, a few rivals' prices and published statistics."""
         model = population.model
         observations = np.empty((population.size, SPACE.size), dtype=np.float32)
         _observe(
@@ -72,6 +73,7 @@ class Firm(MacroAgent):
 
     @classmethod
     def apply(cls, population: Population, actions: np.ndarray, rows: np.ndarray | None = None) -> None:
+        """Post prices, move employment targets and plan investment."""
         _apply(
             population.table, actions, all_rows(population, rows), PRICE_STEPS, HIRING_STEPS,
             INVESTMENT_RATES, population.model.parameter_record,
@@ -149,7 +151,7 @@ def _apply(firms, actions, rows, price_steps, hiring_steps, investment_rates, pa
         firms[i].last_price = firms[i].price
         firms[i].price *= 1.0 + price_steps[actions[k, 0]]
         hiring = hiring_steps[actions[k, 1]]
-        change = max(1, int(round(abs(hiring) * firms[i].employment_target)))
+        change = max(1, round(abs(hiring) * firms[i].employment_target))
         if hiring > 0.0:
             firms[i].employment_target += change
         elif hiring < 0.0:

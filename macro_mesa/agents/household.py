@@ -52,6 +52,7 @@ class Household(MacroAgent):
 
     @classmethod
     def observe(cls, population: Population) -> np.ndarray:
+        """What each household knows: its books, its own bank's rates and published statistics."""
         model = population.model
         observations = np.empty((population.size, SPACE.size), dtype=np.float32)
         _observe(observations, population.table, model.commercial_banks.table, model.economy)
@@ -60,6 +61,7 @@ class Household(MacroAgent):
 
     @classmethod
     def apply(cls, population: Population, actions: np.ndarray, rows: np.ndarray | None = None) -> None:
+        """Set consumption rates, loan applications and hours."""
         _apply(population.table, actions, all_rows(population, rows), CONSUMPTION_RATES, LOAN_REQUESTS, HOURS)
 
     @classmethod

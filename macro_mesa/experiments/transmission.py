@@ -48,7 +48,10 @@ def run_pair(pair: Pair) -> pd.DataFrame:
         baseline.step()
         shocked.step()
     frames = [model.datacollector.get_model_vars_dataframe().iloc[-pair.horizon :] for model in (baseline, shocked)]
-    columns = {name: _compare(*(frame[name].to_numpy() for frame in frames), how) for name, (_, how) in RESPONSES.items()}
+    base, other = frames
+    columns = {
+        name: _compare(base[name].to_numpy(), other[name].to_numpy(), how) for name, (_, how) in RESPONSES.items()
+    }
     return pd.DataFrame(columns, index=pd.RangeIndex(1, pair.horizon + 1, name="month"))
 
 

@@ -109,12 +109,11 @@ def clear(households, firms, banks, economy, parameters, flows, key, month):
             order[applicants] = number + f
             applicants += 1
         firms[f].refused = False
-    order = order[:applicants]
-    shuffle(order, key, month, Purpose.CREDIT_QUEUE)
+    shuffle(order[:applicants], key, month, Purpose.CREDIT_QUEUE)
     household_loans = 0.0
-    for applicant in order:
-        if applicant < number:
-            i = applicant
+    for place in range(applicants):
+        i = order[place]
+        if i < number:
             amount = households[i].loan_request
             banks[households[i].bank_id].applications += 1
             if has_headroom(households, i, banks, amount, p) and household_is_sound(households, i, banks, amount, p):
@@ -123,7 +122,7 @@ def clear(households, firms, banks, economy, parameters, flows, key, month):
             else:
                 households[i].refused = True
         else:
-            f = applicant - number
+            f = i - number
             amount = firm_request(firms, f, price_level, p)
             if amount <= 0.0:
                 continue

@@ -70,9 +70,9 @@ def match(households, firms, parameters, key, month):
             households[i].spell += 1
             seekers[number] = i
             number += 1
-    seekers = seekers[:number]
-    shuffle(seekers, key, month, Purpose.JOB_QUEUE)
-    for i in seekers:
+    shuffle(seekers[:number], key, month, Purpose.JOB_QUEUE)
+    for place in range(number):
+        i = seekers[place]
         for search in range(p.job_searches):
             draw = uniforms(key, month, Purpose.JOB_SEARCH, i, search)[0]
             f = int(draw * len(firms))
