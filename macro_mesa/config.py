@@ -95,9 +95,10 @@ class Parameters(BaseModel):
     corridor: float = _entry(0.0025, "central bank", "annual", "ECB corridor 2024, halved", "Distance of the advance and reserve rates from the policy rate.", ge=0.0, le=0.05)
     benefit_replacement: float = _entry(0.4, "treasury", "share of mean wage", "OECD net replacement rates, order", "Unemployment benefit, financed by money.", ge=0.0, le=1.0)
     base_tax: float = _entry(0.03, "treasury", "share of wages", "calibration", "Wage tax when outside money is on target.", ge=0.0, le=0.9)
-    tax_response: float = _entry(0.05, "treasury", "share of wages", "calibration", "Tax rise for outside money twice its target.", ge=0.0, le=1.0)
+    tax_response: float = _entry(0.1, "treasury", "share of wages", "calibration", "Tax rise for outside money twice its target.", ge=0.0, le=1.0)
     maximum_tax: float = _entry(0.3, "treasury", "share of wages", "calibration", "Ceiling of the wage tax.", ge=0.0, le=0.9)
     outside_money_target: float = _entry(1.1, "treasury", "real money a household", "calibration", "Stock of outside money at which the tax is at its base.", gt=0.0, le=100.0)
+    money_target: Literal["nominal_path", "real_balances"] = _entry("nominal_path", "treasury", "-", "docs/decisions.md", "The target grows with the inflation target, or with the price level (no nominal anchor then).")
     money_anchor: bool = _entry(True, "treasury", "-", "docs/decisions.md", "Money-financed benefit and tax rule; without them money is inside money only.")
 
     # --- labour market
@@ -105,12 +106,13 @@ class Parameters(BaseModel):
     job_searches: int = _entry(1, "labour market", "a month", "calibration", "Firms that an unemployed household visits.", ge=1, le=50)
     wage_raise: float = _entry(0.007, "labour market", "a month", "calibration", "Largest rise of the wage offer of a firm with an unfilled vacancy.", ge=0.0, le=0.2)
     wage_cut: float = _entry(0.004, "labour market", "a month", "calibration", "Largest cut of the wage offer of a firm with more applicants than vacancies.", ge=0.0, le=0.2)
+    vacancy_limit: float = _entry(0.25, "labour market", "share of workers", "docs/decisions.md", "Posts a firm may keep open, at least one.", ge=0.0, le=10.0)
     wage_indexation: float = _entry(0.5, "labour market", "share", "calibration", "Share of the inflation target by which wage offers rise of themselves.", ge=0.0, le=1.5)
     natural_unemployment: float = _entry(0.06, "labour market", "share", "calibration", "Unemployment at which potential output is measured.", ge=0.0, lt=1.0)
 
     # --- goods market
     shopping_quotes: int = _entry(5, "goods market", "sellers", "calibration", "Sellers whose prices a buyer sees in a month.", ge=1, le=16)
-    quote_noise: float = _entry(0.15, "goods market", "log price", "logit demand; elasticity about 5", "Scale of the Gumbel noise with which buyers rank log prices.", gt=0.0, le=2.0)
+    quote_noise: float = _entry(0.1, "goods market", "log price", "logit demand; own-price elasticity about 8", "Scale of the Gumbel noise with which buyers rank log prices.", gt=0.0, le=2.0)
 
     # --- disturbances (monthly)
     productivity_persistence: float = _entry(0.95, "disturbances", "monthly", "calibration", "AR(1) coefficient of log productivity.", ge=0.0, lt=1.0)
@@ -124,11 +126,11 @@ class Parameters(BaseModel):
 
     # --- rewards
     consumption_reference: float = _entry(0.8, "rewards", "units a month", "opening consumption", "Consumption at which its utility is zero.", gt=0.0, le=100.0)
-    labor_disutility: float = _entry(0.83, "rewards", "utility", "first-order condition at the opening", "Weight on squared hours, halved.", ge=0.0, le=100.0)
+    labor_disutility: float = _entry(0.9, "rewards", "utility", "first-order condition at the opening", "Weight on squared hours, halved.", ge=0.0, le=100.0)
     savings_utility: float = _entry(0.17, "rewards", "utility", "first-order condition at the opening", "Weight on log real deposits.", ge=0.0, le=100.0)
     debt_disutility: float = _entry(0.003, "rewards", "utility", "calibration", "Weight on squared debt in monthly wages.", ge=0.0, le=100.0)
     default_penalty: float = _entry(1.0, "rewards", "utility", "calibration", "Utility lost at default.", ge=0.0, le=1000.0)
-    equity_charge: float = _entry(0.08, "rewards", "annual share of equity", "cost of capital", "Return on equity that a firm must earn before its reward is positive.", ge=0.0, le=1.0)
+    equity_charge: float = _entry(0.05, "rewards", "annual share of equity", "cost of capital", "Return on equity that a firm must earn before its reward is positive.", ge=0.0, le=1.0)
     inventory_cost: float = _entry(0.03, "rewards", "share of opening sales", "calibration", "Holding cost of inventories of one month's sales.", ge=0.0, le=10.0)
     menu_cost: float = _entry(0.02, "rewards", "share of opening sales", "optional; calibration", "Cost of changing the posted price.", ge=0.0, le=10.0)
     bankruptcy_penalty: float = _entry(5.0, "rewards", "months of opening sales", "calibration", "Firm reward lost at bankruptcy.", ge=0.0, le=1000.0)

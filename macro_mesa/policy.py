@@ -145,7 +145,8 @@ def make_policies(choice: Any, parameters: Parameters) -> dict[str, Policy]:
     if isinstance(choice, Mapping):
         unknown = [str(key) for key in choice if key not in AGENT_TYPES]
         if unknown:
-            raise ConfigError(f"policy maps agent types to policies; {unknown[0]!r} is none of {', '.join(AGENT_TYPES)}")
+            types = ", ".join(AGENT_TYPES)
+            raise ConfigError(f"policy maps agent types to policies; {unknown[0]!r} is none of {types}")
     else:
         choice = dict.fromkeys(AGENT_TYPES, choice)
     return {kind: make_policy(kind, choice.get(kind, "rule"), parameters) for kind in AGENT_TYPES}

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import mesa
 import numpy as np
 
+from macro_mesa.spaces import SPACES
+
 if TYPE_CHECKING:
     from macro_mesa.model import MacroModel
 
@@ -168,7 +170,7 @@ class Population:
         if rows.stop > len(self._storage):
             self._grow(max(rows.stop, 2 * len(self._storage)))
         self.size = rows.stop
-        for column in self._all_columns():
+        for column in self._all_columns(agent_class):
             target = self._storage if column.name in self.core_names else self._extras
             target[column.name][rows.start : rows.stop] = column.initial
         self.terminated[rows.start : rows.stop] = False
@@ -244,10 +246,10 @@ class Population:
             if column.name not in self._extras:
                 self._extras[column.name] = np.full(len(self._storage), column.initial, column.dtype)
 
-    def _all_columns(self) -> Iterator[Column]:
+    def _all_columns(self, entering: type[MacroAgent]) -> Iterator[Column]:
         yield from self.core.columns
         seen = set()
-        for agent_class in (self.agent_class, *self._classes):
+        for agent_class in (self.agent_class, entering, *self._classes):
             for column in _further_columns(agent_class, self.core):
                 if column.name not in seen:
                     seen.add(column.name)
@@ -288,12 +290,23 @@ class Population:
     def apply(self, actions: np.ndarray) -> None:
         """Carry out actions, integers (agents, heads), after the agents that decide for themselves."""
         actions = self._own_decisions(actions)
+        self._require_choices(actions)
         if len(self._classes) == 1:
             next(iter(self._classes)).apply(self, actions)
             return
         for agent_class in self._classes:
             rows = self._rows_of(agent_class)
             agent_class.apply(self, actions[rows], rows)
+
+    def _require_choices(self, actions: np.ndarray) -> None:
+        """Refuse actions that are no choices: compiled loops would read beyond their grids."""
+        sizes = SPACES[self.agent_type].head_sizes
+        expected = (self.size, len(sizes))
+        if actions.shape != expected or (actions < 0).any() or (actions >= sizes).any():
+            raise ValueError(
+                f"actions of {self.agent_type} must have shape {expected} and lie below {sizes}; "
+                f"got shape {actions.shape}, {actions.min()} to {actions.max()}"
+            )
 
     def _own_decisions(self, actions: np.ndarray) -> np.ndarray:
         deciding = {cls for cls in self._classes if cls.decide is not MacroAgent.decide}

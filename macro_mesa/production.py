@@ -10,20 +10,23 @@ from macro_mesa.random_streams import Purpose, uniform
 
 
 @jit
-def wage_tax(outside_money, price_level, num_households, p):
-    """Wage tax leaning on the real stock of outside money: a passive fiscal rule, no policy rate in it."""
+def wage_tax(outside_money, target_prices, num_households, p):
+    """Wage tax leaning on the stock of outside money: a passive fiscal rule, no policy rate in it.
+
+    ``target_prices`` is the price level that the target stock is reckoned in.
+    """
     if not p.money_anchor:
         return 0.0
-    excess = outside_money / (p.outside_money_target * num_households * price_level) - 1.0
+    excess = outside_money / (p.outside_money_target * num_households * target_prices) - 1.0
     return min(max(p.base_tax + p.tax_response * excess, 0.0), p.maximum_tax)
 
 
 @jit
-def pay_wages(households, firms, banks, central_bank, economy, parameters, flows, key, month):
+def pay_wages(households, firms, banks, central_bank, economy, parameters, flows, key, month, target_prices):
     """Pay the workers, tax them, support the unemployed; a firm lays off those whom it cannot pay."""
     p = parameters[0]
     cost = 1.0 + economy[0].cost
-    tax_rate = wage_tax(-central_bank[0].equity, economy[0].price_level, len(households), p)
+    tax_rate = wage_tax(-central_bank[0].equity, target_prices, len(households), p)
     central_bank[0].tax_rate = tax_rate
     # no benefit is financed by money in the inside-money-only economy
     benefit = p.benefit_replacement * economy[0].wage if p.money_anchor else 0.0

@@ -38,11 +38,18 @@ def open_month(model: "MacroModel") -> None:
     shocks.disturb(model.economy, model.firms.table, model.parameter_record, model.shocks, model.key, model.month)
 
 
+def target_prices(model: "MacroModel") -> float:
+    """Price level that the treasury's target for outside money is reckoned in."""
+    if model.parameters.money_target == "real_balances":
+        return float(model.economy["price_level"][0])
+    return (1.0 + model.parameters.inflation_target) ** (model.month / 12.0)
+
+
 def work(model: "MacroModel") -> None:
     """Wages, wage tax and benefits; then output."""
     production.pay_wages(
         model.households.table, model.firms.table, model.commercial_banks.table, model.central_banks.table,
-        model.economy, model.parameter_record, model.ledger.flows, model.key, model.month,
+        model.economy, model.parameter_record, model.ledger.flows, model.key, model.month, target_prices(model),
     )  # fmt: skip
     production.produce(model.firms.table, model.economy, model.parameter_record)
 

@@ -72,7 +72,7 @@ _O = Observation
 SPACES: dict[str, Space] = {
     CENTRAL_BANK: Space(
         observations=(
-            _O("policy_rate", "10 x annual", -1.0, 5.0, "the policy rate"),
+            _O("policy_rate", "10 x annual", -1.0, 5.0, "the policy rate that it set itself"),
             _O("rate_change", "pp", -1.0, 1.0, "its own last change of the rate"),
             _O("inflation_3m", "10 x annual", -5.0, 5.0, "three-month inflation, annualised, less the target"),
             _O("inflation_12m", "10 x annual", -5.0, 5.0, "twelve-month inflation less the target"),

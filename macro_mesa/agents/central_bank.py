@@ -61,7 +61,8 @@ class CentralBank(MacroAgent):
 def _observe(out, central_bank, economy, parameters):
     p = parameters[0]
     published = economy[0]
-    rate = central_bank[0].policy_rate
+    # what it set itself: a dated shock is not undone by a rule that steers the rate it sees
+    rate = central_bank[0].rate_setting
     out[0, 0] = 10.0 * rate
     out[0, 1] = 100.0 * central_bank[0].rate_change
     out[0, 2] = 10.0 * (published.inflation_3m - p.inflation_target)

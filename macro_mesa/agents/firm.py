@@ -153,7 +153,8 @@ def _apply(firms, actions, rows, price_steps, hiring_steps, investment_rates, pa
         hiring = hiring_steps[actions[k, 1]]
         change = max(1, round(abs(hiring) * firms[i].employment_target))
         if hiring > 0.0:
-            firms[i].employment_target += change
+            limit = firms[i].employment + max(1, round(p.vacancy_limit * firms[i].employment))
+            firms[i].employment_target = max(min(firms[i].employment_target + change, limit), 1)
         elif hiring < 0.0:
             firms[i].employment_target = max(1, firms[i].employment_target - change)
         wear = p.depreciation_rate / 12.0 * firms[i].capital

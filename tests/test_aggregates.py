@@ -1,0 +1,168 @@
+"""Published statistics against closed forms and against a recomputation from the agents and the past."""
+
+import math
+
+import numpy as np
+import pytest
+import reference
+from conftest import SIZES, economy, history, run, run_until
+
+from macro_mesa.aggregates import gini, net_worth, potential_output, price_relative
+from macro_mesa.recorder import PUBLISHED
+
+CONTRACT = (
+    "month gdp price_level inflation unemployment policy_rate lending_rate deposit_rate credit new_loans consumption "
+    "investment wage output_gap gini_wealth bankruptcies accounting_residual"
+).split()
+
+
+@pytest.mark.parametrize(
+    ("wealth", "expected"),
+    [
+        (np.ones(7), 0.0),
+        (np.array([0.0, 0.0, 0.0, 5.0]), 3 / 4),
+        (np.arange(1.0, 11.0), 9 / 30),  # (n - 1) / 3n
+        (np.array([1.0, 3.0]), 1 / 4),
+        (np.zeros(4), 0.0),
+        (np.array([-1.0, 1.0]), 0.0),
+        (np.array([-5.0, 6.0]), 1.0),  # debtors: bounded at one
+    ],
+)
+def test_gini_closed_forms(wealth, expected):
+    rng = np.random.default_rng(0)
+    assert gini(rng.permutation(wealth)) == pytest.approx(expected)
+    assert gini(7.0 * wealth) == pytest.approx(expected)  # scale does not matter
+
+
+def test_gini_of_known_distributions():
+    rng = np.random.default_rng(1)
+    assert gini(rng.lognormal(0.0, 0.8, 200_000)) == pytest.approx(math.erf(0.8 / 2), abs=0.005)
+    assert gini(1.0 + rng.pareto(3.0, 200_000)) == pytest.approx(1 / (2 * 3 - 1), abs=0.005)
+    assert gini(rng.exponential(2.0, 200_000)) == pytest.approx(0.5, abs=0.005)
+
+
+def test_gini_is_the_mean_difference_of_pairs():
+    rng = np.random.default_rng(2)
+    for number in (1, 2, 3, 20, 60):
+        wealth = rng.lognormal(0.0, 1.0, number)
+        assert gini(wealth) == pytest.approx(reference.gini(wealth.tolist()), abs=1e-12)
+
+
+def test_price_index_weights_price_changes_by_revenue():
+    firms = economy().firms
+    firms.last_price[:], firms.price[:], firms.revenue[:] = [1.0, 2.0, 4.0], [1.1, 2.0, 3.0], [10.0, 30.0, 0.0]
+    assert price_relative(firms.table) == pytest.approx((10 * 1.1 + 30 * 1.0) / 40)
+    firms.revenue[:] = 0.0
+    assert price_relative(firms.table) == pytest.approx((1.1 + 1.0 + 0.75) / 3)
+    firms.price[:] = 1.02 * firms.last_price
+    firms.revenue[:] = [1.0, 5.0, 9.0]
+    assert price_relative(firms.table) == pytest.approx(1.02)
+
+
+def test_switching_to_cheap_firms_is_no_deflation():
+    model = economy(SIZES[1])
+    model.firms.price[:10] *= 0.9
+    model.firms.last_price[:] = model.firms.price
+    run_until(model, "trade goods")
+    level = model.economy["price_level"][0]
+    model.goods_market.clear()
+    assert model.firms.revenue[:10].sum() > model.firms.revenue[10:].sum()
+    model.firms.last_price[:] = model.firms.price
+    model.goods_market.post_prices()
+    assert model.economy["price_level"][0] == level
+
+
+@pytest.mark.parametrize(
+    ("productivity", "workers", "capital", "expected"),
+    [(1.0, 100.0, 94.0 * 18.0, 94.0), (1.1, 100.0, 94.0 * 18.0, 103.4), (1.0, 200.0, 2 * 94.0 * 18.0, 188.0)],
+)
+def test_potential_output(productivity, workers, capital, expected):
+    assert potential_output(productivity, workers, capital, 0.06, 18.0, 0.7) == pytest.approx(expected)
+
+
+def test_doubling_capital_alone_raises_potential_by_its_share():
+    less, more = (potential_output(1.0, 100.0, capital, 0.06, 18.0, 0.7) for capital in (1000.0, 2000.0))
+    assert more / less == pytest.approx(2**0.3)
+
+
+@pytest.mark.parametrize("policy", ["random", "rule"])
+def test_statistics_again_from_the_agents(policy):
+    model = economy(SIZES[1], policy=policy, rng=12, shocks=[{"kind": "default", "size": 50.0, "start": 5}])
+    for _ in range(8):
+        level, new_households = history(model).price_level.iloc[-1], model.households.debt.sum()
+        weights = model.firms.revenue.copy()
+        prices = model.firms.price.copy()
+        run(model, 1)
+        found, households, firms, banks = history(model).iloc[-1], model.households, model.firms, model.commercial_banks
+        if weights.sum() > 0:
+            assert found.price_level == pytest.approx(level * (weights * firms.price / prices).sum() / weights.sum())
+        expected = {
+            "month": model.month,
+            "gdp": firms.production.sum(),
+            "unemployment": 1 - households.employed.mean(),
+            "policy_rate": model.central_bank.policy_rate,
+            "lending_rate": np.average(banks.lending_rate, weights=banks.loans),
+            "deposit_rate": np.average(banks.deposit_rate, weights=banks.deposits),
+            "credit": households.debt.sum() + firms.debt.sum(),
+            "new_loans": banks.new_loans.sum(),
+            "consumption": households.consumption.sum(),
+            "investment": firms.investment.sum(),
+            "wage": np.average(firms.wage_offer, weights=firms.employment),
+            "bankruptcies": firms.bankrupt.sum(),
+            "bank_resolutions": banks.resolved.sum(),
+            "household_defaults": households.defaulted.sum(),
+            "write_offs": banks.loan_losses.sum(),
+            "vacancies": firms.vacancies.sum(),
+            "hires": firms.hires.sum(),
+            "capital": firms.capital.sum(),
+            "inventories": firms.inventory.sum(),
+            "hours": households.hours[households.employed].sum(),
+            "outside_money": model.central_bank.reserves - model.central_bank.advances,
+            "capital_ratio": banks.equity.sum() / banks.loans.sum(),
+            "price_changes": (firms.price != prices).mean(),
+        }
+        for name, value in expected.items():
+            assert found[name] == pytest.approx(value, rel=1e-10, abs=1e-12), name
+        potential = model.economy["productivity"][0] * (0.94 * len(households)) ** 0.7
+        potential *= (found.capital / model.parameters.opening_capital) ** 0.3
+        assert found.output_gap == pytest.approx(math.log(found.gdp / potential))
+        assert found.new_household_loans >= households.debt.sum() - new_households - 1e-9
+        shares = households.deposits - households.debt
+        worth = firms.deposits.sum() - firms.debt.sum() + banks.equity.sum()
+        worth += found.price_level * (firms.capital.sum() + firms.inventory.sum())
+        wealth = shares + households.ownership * worth
+        np.testing.assert_allclose(
+            net_worth(households.table, firms.table, banks.table, found.price_level), wealth
+        )  # fmt: skip
+        assert found.gini_wealth == pytest.approx(gini(wealth))
+
+
+def test_growth_rates_again_from_the_history():
+    frame = history(economy(SIZES[1], 60, policy="rule", rng=9))
+    level, output, credit = frame.price_level, np.log(frame.gdp), np.log(frame.credit)
+    late = slice(25, None)
+    np.testing.assert_allclose(frame.inflation[late], (level / level.shift(12) - 1)[late])
+    np.testing.assert_allclose(frame.inflation_3m[late], ((level / level.shift(3)) ** 4 - 1)[late])
+    quarter = output.rolling(3).mean()
+    np.testing.assert_allclose(frame.output_growth[late], (quarter - quarter.shift(3))[late], atol=1e-12)
+    np.testing.assert_allclose(frame.credit_growth[late], (credit - credit.shift(12))[late], atol=1e-12)
+    before = np.concatenate([np.full(24, math.log(94.0)), output.to_numpy()])
+    mean = 0.0
+    for month in range(1, 61):
+        growth = before[month + 24] - before[month]
+        assert frame.observed_gap[month] == pytest.approx(growth - mean, abs=1e-12)
+        mean += (growth - mean) / min(120.0, 24.0 + month)
+
+
+def test_the_history_has_the_contract_s_columns_and_opens_at_the_opening():
+    model = economy(SIZES[1], 2)
+    frame = history(model)
+    assert set(CONTRACT) <= set(frame.columns)
+    assert list(frame.columns) == ["month", *PUBLISHED]
+    assert frame.month.tolist() == frame.index.tolist() == [0, 1, 2]
+    opening = frame.iloc[0]
+    assert (opening.gdp, opening.price_level, opening.inflation, opening.policy_rate) == (94.0, 1.0, 0.02, 0.03)
+    assert opening.unemployment == pytest.approx(0.06)
+    assert opening.credit == pytest.approx(499.2)
+    assert opening.lending_rate == pytest.approx(0.055)
+    assert opening.deposit_rate == pytest.approx(0.02)

@@ -1,0 +1,505 @@
+"""Each market against slow references, closed forms and what must hold however the draws fall."""
+
+import math
+from itertools import product
+
+import numpy as np
+import pytest
+import reference
+from conftest import SIZES, economy, run, run_until
+
+from macro_mesa import Parameters
+from macro_mesa.ledger import FIRMS_CAPITAL, FIRMS_CURRENT, HOUSEHOLDS
+from macro_mesa.markets import credit_market, goods_market, labor_market
+from macro_mesa.production import wage_tax
+from macro_mesa.random_streams import Purpose
+
+KEY = np.uint64(987_654_321)
+
+
+# --- goods
+def parameters(**values):
+    return Parameters.create(values).as_record()
+
+
+@pytest.mark.parametrize("case", range(30))
+def test_trade_is_the_reference_s(case):
+    rng = np.random.default_rng(case)
+    households, firms, shown = rng.integers(1, 12), rng.integers(1, 6), int(rng.integers(1, 7))
+    money = rng.uniform(0.0, 3.0, households + firms)
+    money[rng.random(len(money)) < 0.1] = 0.0
+    units = np.concatenate([np.full(households, np.inf), rng.uniform(0.0, 1.0, firms)])
+    prices, stocks = rng.uniform(0.8, 1.3, firms), rng.uniform(0.0, 4.0, firms)
+    stocks[rng.random(firms) < 0.2] = 0.0
+    queue = reference.Splitmix(int(KEY), case, Purpose.GOODS_QUEUE, 0)
+    quotes = [reference.Splitmix(int(KEY), case, Purpose.SHOPPING, buyer) for buyer in range(len(money))]
+    expected = reference.trade(money, units, prices, stocks, queue, quotes, shown, 0.15)
+    left = stocks.copy()
+    found = goods_market.trade(
+        money, units, households, prices, left, parameters(shopping_quotes=shown), KEY, case
+    )  # fmt: skip
+    for ours, theirs in zip((*found, left), expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12)
+
+
+def test_demand_is_logit_over_the_sample():
+    """Two sellers with stock for everybody, five quotes each: the chance of the dearer one in closed form."""
+    prices, buyers, shown, noise = np.array([1.0, 1.1]), 20_000, 5, 0.15
+    weights = prices ** (-1.0 / noise)
+    expected = 0.0
+    for seen in product((0, 1), repeat=shown):
+        dearer = sum(seen)
+        total = dearer * weights[1] + (shown - dearer) * weights[0]
+        expected += dearer * weights[1] / total / 2**shown
+    money = np.full(buyers, 1e-3)
+    units, stocks = np.full(buyers, np.inf), np.full(2, 1e9)
+    _, _, _, revenue = goods_market.trade(money, units, buyers, prices, stocks, parameters(), KEY, 1)
+    share = revenue[1] / revenue.sum()
+    assert share == pytest.approx(expected, abs=4.0 * math.sqrt(expected * (1 - expected) / buyers))
+    assert revenue.sum() == pytest.approx(money.sum())
+
+
+def test_goods_and_money_are_conserved_in_the_market():
+    model = economy(SIZES[1], 24, policy="random", rng=3)
+    run_until(model, "trade goods")
+    firms, households = model.firms, model.households
+    stock, capital, money = firms.inventory.copy(), firms.capital.copy(), households.deposits.copy()
+    plans, budgets = firms.investment_plan.copy(), households.consumption_rate * model.economy["taste"][0] * money
+    model.goods_market.clear()
+    np.testing.assert_allclose(stock - firms.inventory, firms.sales, atol=1e-9)
+    np.testing.assert_allclose(firms.capital - capital, firms.investment, atol=1e-9)
+    np.testing.assert_allclose(money - households.deposits, households.spending, atol=1e-9)
+    assert firms.sales.sum() == pytest.approx(households.consumption.sum() + firms.investment.sum())
+    assert (firms.investment <= plans * (1 + 1e-9)).all()
+    assert (households.spending <= budgets * (1 + 1e-9)).all()
+    assert firms.inventory.min() >= 0.0
+    paid = (households.spending / households.consumption)[households.consumption > 0]
+    assert firms.price.min() - 1e-9 <= paid.min()
+    assert paid.max() <= firms.price.max() + 1e-9
+
+
+def test_the_queue_mixes_consumers_and_investors():
+    """With goods for half the demand only, both groups come home with part of what they wanted."""
+    households, firms = 200, 200
+    money = np.concatenate([np.full(households, 1.0), np.full(firms, 10.0)])
+    units = np.concatenate([np.full(households, np.inf), np.full(firms, 1.0)])
+    bought, *_ = goods_market.trade(money, units, households, np.ones(firms), np.ones(firms), parameters(), KEY, 1)
+    assert 0.3 < bought[:households].mean() < 0.8
+    assert 0.3 < bought[households:].mean() < 0.8
+
+
+# --- labour
+def check_jobs(model):
+    """Every household has one job or none, and firms count the same jobs."""
+    households, firms = model.households, model.firms
+    at_work = households.employer_id[households.employed]
+    np.testing.assert_array_equal(firms.employment, np.bincount(at_work, minlength=len(firms)))
+    assert (households.employer_id[~households.employed] == -1).all()
+    assert (at_work >= 0).all()
+    assert firms.employment.sum() + (~households.employed).sum() == len(households)
+
+
+@pytest.mark.parametrize("policy", ["random", "rule"])
+def test_jobs_add_up_after_matching_and_after_the_month(policy):
+    model = economy(SIZES[1], policy=policy, rng=8)
+    for _ in range(36):
+        run_until(model, "grant credit")
+        check_jobs(model)
+        assert (model.firms.hires <= model.firms.vacancies).all()
+        assert (model.firms.hires <= model.firms.applicants).all()
+        assert (model.firms.employment <= model.firms.employment_target).all()
+        for stage in ("clear", "settle"):  # the rest of the month, without its decisions
+            getattr(model.credit_market, stage)()
+        model.month -= 1
+        run(model, 1)
+        check_jobs(model)
+
+
+def test_every_unemployed_household_searches_and_takes_the_first_open_post():
+    model = economy(SIZES[1], separation_rate=0.5, job_searches=3, rng=2)
+    model.begin_month()
+    households, firms = model.households, model.firms
+    labor_market.separate(households.table, firms.table, model.parameter_record, model.key, model.month)
+    jobless = (~households.employed).sum()
+    posts = np.maximum(firms.employment_target - firms.employment, 0)
+    assert 30 <= jobless <= 75
+    labor_market.match(households.table, firms.table, model.parameter_record, model.key, model.month)
+    check_jobs(model)
+    np.testing.assert_array_equal(firms.vacancies, posts)
+    assert (~households.employed).sum() == jobless - firms.hires.sum()
+    assert jobless <= firms.applicants.sum() <= 3 * jobless
+    # who is turned away has made all three visits; a firm with open posts has taken whoever came
+    open_still = firms.hires < firms.vacancies
+    np.testing.assert_array_equal(firms.hires[open_still], firms.applicants[open_still])
+
+
+@pytest.mark.parametrize(("rate", "least", "most"), [(0.0, 0, 0), (1.0, 94, 94), (0.2, 7, 33)])
+def test_separations_have_their_rate(rate, least, most):
+    model = economy(SIZES[1], separation_rate=rate)
+    labor_market.separate(model.households.table, model.firms.table, model.parameter_record, model.key, 1)
+    check_jobs(model)
+    assert least <= 94 - model.households.employed.sum() <= most
+
+
+def test_layoffs_bring_firms_to_their_targets():
+    model = economy(SIZES[1], separation_rate=0.0)
+    model.firms.employment_target[:] = 2
+    model.firms.employment_target[4] = 50
+    labor_market.separate(model.households.table, model.firms.table, model.parameter_record, model.key, 1)
+    check_jobs(model)
+    assert model.firms.employment.tolist() == [2, 2, 2, 2, 5, *[2] * 15]
+
+
+def test_wage_offers_follow_the_firm_s_own_queue():
+    model = economy(SIZES[1])
+    p, firms = model.parameters, model.firms
+    firms.vacancies[:3] = firms.applicants[:3] = [2, 1, 1]
+    firms.hires[:3] = [1, 1, 1]  # firm 0 has a post left, firm 1 as many applicants as posts
+    firms.applicants[2] = 5  # firm 2 turned four away
+    before = firms.wage_offer.copy()
+    labor_market.set_wage_offers(firms.table, model.parameter_record, model.key, 1)
+    indexed = 1.0 + p.wage_indexation * p.inflation_target / 12.0
+    change = firms.wage_offer / before / indexed - 1.0
+    assert 0.0 < change[0] <= p.wage_raise
+    np.testing.assert_allclose(change[1], 0.0, atol=1e-12)
+    assert -p.wage_cut <= change[2] < 0.0
+    np.testing.assert_allclose(change[3:], 0.0, atol=1e-12)
+
+
+def test_tightness_is_posts_over_the_unemployed():
+    model = economy(SIZES[1], 3)
+    expected = model.firms.vacancies.sum() / (~model.households.employed).sum()
+    assert model.labor_market.tightness == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("money", "expected"),
+    [(110.0, 0.03), (220.0, 0.08), (55.0, 0.005), (0.0, 0.0), (1e6, 0.3), (-50.0, 0.0)],
+)
+def test_wage_tax_leans_on_outside_money(money, expected):
+    p = parameters(outside_money_target=1.1)[0]
+    assert wage_tax(money, 1.0, 100, p) == pytest.approx(expected)
+    assert wage_tax(2.0 * money, 2.0, 100, p) == pytest.approx(expected)  # real money counts
+    assert wage_tax(money, 1.0, 100, parameters(money_anchor=False)[0]) == 0.0
+
+
+def test_without_the_anchor_nobody_is_taxed_or_supported():
+    flows = economy(SIZES[1], 6, money_anchor=False).ledger.flow_matrix()
+    assert (flows.loc[["wage tax", "unemployment benefit"]] == 0.0).all(axis=None)
+
+
+# --- credit
+def debtless(**keywords):
+    """An economy in which nobody owes anything, so that single loans can be followed."""
+    return economy(opening_household_debt=0.0, opening_firm_debt=0.0, default_hazard=0.0, **keywords)
+
+
+def lend(model, amount, term):
+    banks = model.commercial_banks.table
+    credit_market.grant(model.households.table, 0, banks, model.ledger.flows, HOUSEHOLDS, amount, term)
+
+
+def serve(model):
+    return credit_market.service_debt(
+        model.households.table, 0, model.commercial_banks.table, model.ledger.flows, HOUSEHOLDS, HOUSEHOLDS
+    )
+
+
+@pytest.mark.parametrize(("amount", "term", "rate"), [(12.0, 24, 0.055), (5.0, 60, 0.12), (1.0, 1, 0.03)])
+def test_a_single_loan_ends_in_its_term_with_its_own_interest(amount, term, rate):
+    model = debtless()
+    household = model.households[0]
+    model.commercial_banks.lending_rate[household.bank_id] = rate
+    household.deposits += 100.0
+    before = household.deposits
+    lend(model, amount, term)
+    assert household.deposits == before + amount
+    model.commercial_banks.lending_rate[:] = 0.29  # the rate of later days does not touch the loan
+    interest = 0.0
+    for month in range(term):
+        assert household.debt == pytest.approx(amount * (1 - month / term))
+        interest += serve(model)
+    assert household.debt == pytest.approx(0.0, abs=1e-12)
+    assert interest == pytest.approx(amount * rate / 12.0 * (term + 1) / 2.0)
+    assert household.deposits == pytest.approx(before - interest)
+    assert household.arrears == 0
+
+
+def test_a_second_loan_blends_rate_and_term_by_principal():
+    model = debtless()
+    household, banks = model.households[0], model.commercial_banks
+    banks.lending_rate[household.bank_id] = 0.04
+    lend(model, 3.0, 24)
+    banks.lending_rate[household.bank_id] = 0.08
+    lend(model, 1.0, 60)
+    assert household.loan_rate == pytest.approx(0.05)
+    assert household.loan_term == pytest.approx(33.0)
+    assert household.debt == 4.0
+
+
+def test_a_new_lender_takes_over_the_old_debt_at_its_own_rate():
+    model = debtless()
+    household, banks = model.households[0], model.commercial_banks
+    old, new = household.bank_id, 1 - household.bank_id
+    banks.lending_rate[[old, new]] = [0.04, 0.08]
+    lend(model, 3.0, 24)
+    reserves = banks.reserves.copy()
+    household.bank_id = new
+    lend(model, 1.0, 24)
+    assert household.lender_id == new
+    assert household.loan_rate == pytest.approx(0.08)
+    assert banks.loans[[old, new]].tolist() == [0.0, 4.0]
+    assert (banks.reserves - reserves)[[old, new]].tolist() == [3.0, -3.0]
+
+
+@pytest.mark.parametrize("grace", [0, 1, 3, 6])
+def test_arrears_become_a_default_after_the_grace_months(grace):
+    model = debtless(grace_months=grace, exclusion_months=24)
+    household, banks = model.households[0], model.commercial_banks
+    lend(model, 6.0, 24)
+    banks.deposits[household.bank_id] -= household.deposits
+    household.deposits = 0.0
+    equity = banks.equity.sum()
+    for month in range(1, grace + 2):
+        assert not household.defaulted
+        credit_market.settle_household_debts(
+            model.households.table, banks.table, model.economy, model.parameter_record,
+            model.ledger.flows, model.ledger.revaluations, model.key, month,
+        )  # fmt: skip
+        assert household.arrears == (month if month <= grace else 0)
+    assert household.defaulted
+    assert (household.debt, household.exclusion) == (0.0, 24)
+    assert banks.equity.sum() == pytest.approx(equity - 6.0)
+    assert model.ledger.revaluations[0] == pytest.approx(6.0)
+
+
+def test_who_pays_again_has_no_arrears_left():
+    model = debtless()
+    household = model.households[0]
+    lend(model, 6.0, 24)
+    kept, household.deposits = household.deposits, 0.0
+    serve(model)
+    assert household.arrears == 1
+    assert model.commercial_banks.nonperforming[household.lender_id] == 6.0
+    household.deposits = kept
+    term = household.loan_term
+    serve(model)
+    assert household.arrears == 0
+    assert household.loan_term == term - 1.0
+
+
+def granted(model):
+    """Debt before and after this month's credit market, of households and firms."""
+    run_until(model, "grant credit")
+    before = {kind: model.populations[kind].table.copy() for kind in ("household", "firm")}
+    model.credit_market.clear()
+    return before
+
+
+@pytest.mark.parametrize("requirement", [0.08, 0.10, 0.5])
+def test_no_bank_lends_below_its_capital_requirement(requirement):
+    model = economy(SIZES[1], policy="random", capital_requirement=requirement, rng=3)
+    lenders = 0
+    for _ in range(12):
+        before = granted(model)
+        banks = model.commercial_banks
+        lending = banks.new_loans > 0.0
+        lenders += lending.sum()
+        assert (banks.equity[lending] >= requirement * banks.loans[lending] * (1 - 1e-12)).all()
+        raised = model.households.debt.sum() - before["household"]["debt"].sum()
+        raised += model.firms.debt.sum() - before["firm"]["debt"].sum()
+        assert banks.new_loans.sum() == pytest.approx(raised)
+        model.month -= 1
+        run(model, 1)
+    assert (lenders > 0) == (requirement < 0.5)
+
+
+@pytest.mark.parametrize("tolerance", [0.5, 1.0, 1.5])
+def test_banks_lend_to_those_within_their_caps_and_to_no_others(tolerance):
+    model = economy(SIZES[2], 12, policy="random", capital_requirement=0.0, rng=4)
+    model.begin_month()
+    p, banks, households, firms = model.parameters, model.commercial_banks, model.households, model.firms
+    model.decide("household")
+    model.decide("firm")
+    banks.risk_tolerance[:] = tolerance
+    before = {kind: model.populations[kind].table.copy() for kind in ("household", "firm")}
+    model.credit_market.clear()
+    old = before["household"]
+    applied = (old["loan_request"] > 0) & (old["exclusion"] == 0) & (old["arrears"] == 0)
+    rate = banks.lending_rate[households.bank_id] / 12.0
+    principal = old["debt"] / np.maximum(old["loan_term"], 1.0) + old["loan_request"] / p.household_loan_term
+    service = (old["debt"] + old["loan_request"]) * rate + principal
+    sound = service <= p.debt_service_cap * tolerance * old["income"]
+    lent = households.debt > old["debt"]
+    np.testing.assert_array_equal(lent, applied & sound)
+    np.testing.assert_array_equal(households.refused, applied & ~sound)
+    np.testing.assert_allclose((households.debt - old["debt"])[lent], old["loan_request"][lent])
+    assert lent.any()
+    assert households.refused.any()
+    old, level = before["firm"], model.economy["price_level"][0]
+    investment = level * old["investment_plan"]
+    shortage = old["wage_offer"] * old["employment"] + investment - old["deposits"]
+    amount = np.maximum(p.investment_loan_share * investment, shortage)
+    assets = old["deposits"] + amount + level * (old["capital"] + old["inventory"])
+    sound = old["debt"] + amount <= p.leverage_cap * tolerance * assets
+    np.testing.assert_array_equal(firms.debt > old["debt"], sound & (old["arrears"] == 0))
+    np.testing.assert_array_equal(firms.refused, ~sound & (old["arrears"] == 0))
+    assert banks.applications.sum() == applied.sum() + (old["arrears"] == 0).sum()
+    assert banks.approvals.sum() == lent.sum() + (firms.debt > old["debt"]).sum()
+
+
+def test_depositors_move_to_better_banks_only():
+    model = economy(SIZES[1], switching_rate=1.0, opening_household_debt=0.0, opening_firm_debt=0.0)
+    banks = model.commercial_banks
+    banks.deposit_rate[:] = [0.01, 0.02, 0.03, 0.04, 0.05]
+    before = model.households.bank_id.copy()
+    model.month = 1
+    model.credit_market.switch_banks()
+    moved = model.households.bank_id != before
+    assert moved.any()
+    assert (model.households.bank_id[moved] > before[moved]).all()
+    assert not moved[before == 4].any()
+    deposits = np.bincount(model.households.bank_id, model.households.deposits, 5)
+    deposits += np.bincount(model.firms.bank_id, model.firms.deposits, 5)
+    np.testing.assert_allclose(banks.deposits, deposits)
+
+
+def test_a_failed_firm_keeps_its_slot_with_less_debt():
+    model = economy(SIZES[1], minimum_debt_cut=0.25, recovery_share=0.5)
+    firms = model.firms
+    firms.arrears[3] = 4
+    debt, old = firms.debt.copy(), firms[3]
+    losses = model.commercial_banks.equity.sum()
+    model.credit_market.fail_firms()
+    kept = min(0.75 * debt[3], 0.5 * firms.capital[3])
+    assert firms.debt[3] == pytest.approx(kept)
+    np.testing.assert_array_equal(np.delete(firms.debt, 3), np.delete(debt, 3))
+    assert losses - model.commercial_banks.equity.sum() == pytest.approx(debt[3] - kept)
+    assert firms.terminated.nonzero()[0].tolist() == [3]
+    assert firms[3] is not old
+    assert firms.arrears[3] == 0
+
+
+@pytest.mark.parametrize(("arrears", "fails"), [(3, False), (4, True)])
+def test_a_firm_fails_after_its_grace_months(arrears, fails):
+    model = economy(SIZES[1])
+    model.firms.arrears[0] = arrears
+    model.credit_market.fail_firms()
+    assert bool(model.firms.bankrupt[0]) is fails
+
+
+def test_a_firm_with_negative_equity_fails():
+    model = economy(SIZES[1])
+    model.firms.capital[5] = model.firms.inventory[5] = 0.0
+    model.credit_market.fail_firms()
+    assert model.firms.bankrupt.nonzero()[0].tolist() == [5]
+    assert model.firms.debt[5] == 0.0  # nothing to recover
+
+
+@pytest.mark.parametrize(("ratio", "resolved"), [(0.041, False), (0.039, True), (-0.01, True)])
+def test_a_bank_below_the_trigger_is_refilled(ratio, resolved):
+    model = economy(SIZES[1])
+    banks = model.commercial_banks
+    missing = banks.equity[2] - ratio * banks.loans[2]
+    banks.equity[2] -= missing
+    banks.reserves[2] -= missing  # as if the losses had been paid away
+    model.credit_market.resolve_banks()
+    assert banks.equity[2] == pytest.approx((0.12 if resolved else ratio) * banks.loans[2])
+    assert bool(banks.resolved[2]) is bool(banks.terminated[2]) is resolved
+
+
+def test_banks_short_of_reserves_take_advances_and_repay_them():
+    model = economy(SIZES[1], reserve_ratio=0.05)
+    banks, central_bank = model.commercial_banks, model.central_bank
+    banks.reserves[0] = -3.0
+    spare = banks.reserves[1]
+    model.credit_market.resolve_banks()
+    assert banks.reserves[0] == pytest.approx(0.05 * banks.deposits[0])
+    assert banks.advances[0] == pytest.approx(3.0 + 0.05 * banks.deposits[0])
+    assert central_bank.advances == pytest.approx(banks.advances.sum())
+    assert (banks.reserves[1], banks.advances[1]) == (spare, 0.0)
+    banks.reserves[0] += 1_000.0
+    model.credit_market.resolve_banks()
+    assert banks.advances[0] == 0.0
+
+
+# --- production
+def test_output_is_cobb_douglas_and_capital_wears():
+    model = economy(SIZES[1])
+    run_until(model, "work")
+    firms, p = model.firms, model.parameters
+    capital, stock = firms.capital.copy(), firms.inventory.copy()
+    from macro_mesa.schedule import work
+
+    work(model)
+    efficiency = model.economy["productivity"][0] * np.exp(firms.productivity)
+    expected = efficiency * firms.labor**0.7 * (capital / p.opening_capital) ** 0.3
+    np.testing.assert_allclose(firms.production, expected)
+    np.testing.assert_allclose(firms.inventory, stock + expected)
+    np.testing.assert_allclose(firms.capital, capital * (1 - p.depreciation_rate / 12))
+    hours = np.bincount(
+        model.households.employer_id[model.households.employed],
+        model.households.hours[model.households.employed], len(firms),
+    )  # fmt: skip
+    np.testing.assert_allclose(firms.labor, hours)
+    np.testing.assert_allclose(firms.wage_bill, hours * firms.wage_offer * (1 + model.economy["cost"][0]))
+
+
+def test_a_firm_pays_whom_it_can_and_lays_off_the_rest():
+    model = economy(SIZES[1])
+    run_until(model, "work")
+    firm = model.firms[0]
+    workers = firm.employment
+    assert workers >= 3
+    model.commercial_banks.deposits[firm.bank_id] -= firm.deposits - 2.2 * firm.wage_offer
+    firm.deposits = 2.2 * firm.wage_offer
+    from macro_mesa.schedule import work
+
+    work(model)
+    assert firm.deposits >= 0.0
+    assert firm.employment <= 2
+    assert firm.wage_bill == pytest.approx(firm.employment * firm.wage_offer * (1 + model.economy["cost"][0]))
+    check_jobs(model)
+
+
+def test_owners_are_paid_by_their_shares_and_operating_costs_equally():
+    model = economy(SIZES[1], 3, ownership="pareto")
+    assert model.households.ownership.sum() == pytest.approx(1.0)
+    run_until(model, "pay out")
+    households, before = model.households, model.households.deposits.copy()
+    stage = {"rate": model.commercial_banks.deposit_rate[households.bank_id] / 12.0}
+    from macro_mesa.schedule import pay_out
+
+    pay_out(model)
+    dividends = model.firms.dividends.sum() + model.commercial_banks.dividends.sum()
+    costs = model.commercial_banks.operating_cost.sum() / len(households)
+    np.testing.assert_allclose(
+        households.deposits - before, stage["rate"] * before + households.ownership * dividends + costs
+    )  # fmt: skip
+    assert dividends > 0.0
+
+
+def test_banks_pay_out_what_exceeds_their_target_only():
+    model = economy(SIZES[1])
+    banks, p = model.commercial_banks, model.parameters
+    from macro_mesa.distribution import pay_dividends
+
+    banks.equity[0] = 0.16 * banks.loans[0]
+    banks.equity[1] = 0.09 * banks.loans[1]
+    spare = np.maximum(banks.equity - p.capital_target * banks.loans, 0.0)
+    money = np.maximum(model.firms.deposits - model.firms.wage_offer * model.firms.employment, 0.0)
+    pool = pay_dividends(model.firms.table, banks.table, model.parameter_record, model.ledger.flows)
+    np.testing.assert_allclose(banks.dividends, spare / 3.0)
+    np.testing.assert_allclose(model.firms.dividends, money / 3.0)
+    assert pool == pytest.approx(spare.sum() / 3.0 + money.sum() / 3.0)
+    assert banks.dividends[0] > 0.0 == banks.dividends[1]
+
+
+def test_firm_interest_is_booked_in_the_current_account():
+    model = economy(SIZES[1])
+    run_until(model, "service debts")
+    debt, rate = model.firms.debt.copy(), model.firms.loan_rate.copy()
+    model.credit_market.settle()
+    flows = model.ledger.flows
+    assert flows[3, FIRMS_CURRENT] == pytest.approx(-(debt * rate).sum() / 12.0)
+    assert flows[3, FIRMS_CAPITAL] == 0.0
