@@ -124,13 +124,18 @@ def measure(model: MacroModel, policy: str, repeats: int, share: float) -> list[
     return found
 
 
+def milliseconds(seconds: float) -> str:
+    """Three digits, without an exponent."""
+    return f"{1e3 * seconds:,.0f}" if seconds >= 0.1 else f"{1e3 * seconds:.3g}"
+
+
 def row(size: str, policy: str, agents: int, found: list[dict[str, float]]) -> list[str]:
     """Medians over repeats as a line of the table."""
     totals = [sum(parts.values()) for parts in found]
     total = statistics.median(totals)
     shares = [f"{100 * statistics.median(parts[name] for parts in found) / total:.0f} %" for name in PARTS]
-    spread = f"{1e3 * min(totals):.3g}-{1e3 * max(totals):.3g}"
-    return [size, policy, f"{1e3 * total:.3g}", spread, f"{agents / total / 1e3:,.0f}", *shares]
+    spread = f"{milliseconds(min(totals))}-{milliseconds(max(totals))}"
+    return [size, policy, milliseconds(total), spread, f"{agents / total / 1e3:,.0f}", *shares]
 
 
 def main() -> None:

@@ -53,9 +53,7 @@ def nothing(config: TrainingConfig) -> Iterator[Seconds]:
     for kind, ppo in learner_configs().items():
         space = SPACES[kind]
         learners[kind] = PPOLearner(kind, space.size, space.head_names, space.head_sizes, ppo, seed=1)
-        rollout = Rollout.allocate(
-            config.rollout_months, AGENTS[kind] * config.economies, space.size, len(space.heads)
-        )
+        rollout = Rollout.allocate(config.rollout_months, AGENTS[kind] * config.economies, space.size, len(space.heads))
         rollout.observation[:] = random.standard_normal(rollout.observation.shape)
         rollout.reward[:] = random.standard_normal(rollout.reward.shape)
         learners[kind].warm_up(rollout.observation)

@@ -82,18 +82,23 @@ def potential_output(productivity, labor_force, capital, natural_unemployment, o
 
 
 @jit
-def price_relative(firms):
-    """Month-on-month change of the matched-model price index: posted prices weighted by last revenue."""
-    weights = 0.0
-    total = 0.0
-    for i in range(len(firms)):
-        weights += firms[i].revenue
-        total += firms[i].revenue * firms[i].price / firms[i].last_price
-    if weights > 0.0:
-        return total / weights
-    for i in range(len(firms)):
-        total += firms[i].price / firms[i].last_price
-    return total / len(firms)
+def price_relative(firms, revenue):
+    """Month-on-month change of the matched-model index of posted prices (Tornqvist 1936, Diewert 1976).
+
+    Weights are the mean of each firm's shares in last month's revenue (``firms.revenue``) and in this
+    month's, ``revenue`` (firms,).  Chaining by last month's weights alone drifts upwards by more than a
+    point a year here, because buyers follow prices that bounce.
+    """
+    before = 0.0
+    for f in range(len(firms)):
+        before += firms[f].revenue
+    after = revenue.sum()
+    change = 0.0
+    for f in range(len(firms)):
+        share_before = firms[f].revenue / before if before > 0.0 else 1.0 / len(firms)
+        share_after = revenue[f] / after if after > 0.0 else 1.0 / len(firms)
+        change += 0.5 * (share_before + share_after) * np.log(firms[f].price / firms[f].last_price)
+    return np.exp(change)
 
 
 @jit

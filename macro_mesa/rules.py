@@ -18,7 +18,7 @@ def _see(agent_type: str, observations: np.ndarray, *names: str) -> list[np.ndar
 def household_rule(observations: np.ndarray, draws: np.ndarray) -> np.ndarray:
     """Spend more the larger the buffer of deposits, borrow now and then, work full time."""
     deposits, debt, employed, excluded = _see(HOUSEHOLD, observations, "deposits", "debt", "employed", "excluded")
-    consumption = np.clip(np.floor(2.0 + 2.0 * deposits + draws[:, 0]), 0, 4)
+    consumption = np.clip(np.floor(1.7 + 2.0 * deposits + draws[:, 0]), 0, 4)
     # one loan of a month's wage every four months keeps the opening debt of three monthly wages
     chance = np.where(debt < 1.5, 0.25, 0.0)
     borrowing = (employed > 0.5) & (excluded < 0.5) & (draws[:, 1] < chance)
@@ -32,11 +32,11 @@ def firm_rule(observations: np.ndarray, draws: np.ndarray) -> np.ndarray:
     )
     pressure = 12.0 * (unit_cost - 2.0 / 3.0) - 1.5 * (inventory - 0.67) - 0.5 * relative_price
     price = np.clip(np.floor(2.0 + pressure + draws[:, 0]), 0, 4)
-    shortage = 0.67 - inventory - 2.0 * np.maximum(unit_cost - 0.75, 0.0)
+    shortage = 0.5 - inventory - 6.0 * np.maximum(unit_cost - 0.72, 0.0)
     hiring = np.clip(np.floor(1.0 + np.clip(shortage, -0.3, 0.3) + draws[:, 1]), 0, 2)
     # a firm that cannot fill its posts does not open more of them
     hiring = np.where((vacancies > 0.0) & (hiring > 1), 1, hiring)
-    investment = np.clip(np.floor(1.0 + 5.0 * utilization + draws[:, 2]), 0, 2)
+    investment = np.clip(np.floor(1.1 + 5.0 * utilization + draws[:, 2]), 0, 2)
     return np.stack([price, hiring, investment], axis=1).astype(np.int64)
 
 

@@ -84,7 +84,6 @@ MONTH: tuple[Stage | Decision, ...] = (
     Decision(COMMERCIAL_BANK),
     Stage("switch banks", lambda model: model.credit_market.switch_banks()),
     Decision(FIRM),
-    Stage("post prices", lambda model: model.goods_market.post_prices()),
     Decision(HOUSEHOLD),
     Stage("hire and fire", lambda model: model.labor_market.clear()),
     Stage("grant credit", lambda model: model.credit_market.clear()),

@@ -31,7 +31,7 @@ class Shock:
     duration: int
 
     def __post_init__(self) -> None:
-        if self.kind not in SHOCK_KINDS:
+        if not isinstance(self.kind, str) or self.kind not in SHOCK_KINDS:
             raise ConfigError(f"shock kind must be one of {', '.join(SHOCK_KINDS)}, got {self.kind!r}")
         if isinstance(self.size, bool) or not isinstance(self.size, int | float) or not math.isfinite(self.size):
             raise ConfigError(f"shock size must be a finite number, got {self.size!r}")

@@ -9,10 +9,12 @@ import reference
 from conftest import SIZES, economy, run, run_until
 
 from macro_mesa import Parameters
+from macro_mesa.distribution import pay_dividends
 from macro_mesa.ledger import FIRMS_CAPITAL, FIRMS_CURRENT, HOUSEHOLDS
 from macro_mesa.markets import credit_market, goods_market, labor_market
 from macro_mesa.production import wage_tax
 from macro_mesa.random_streams import Purpose
+from macro_mesa.schedule import pay_out, work
 
 KEY = np.uint64(987_654_321)
 
@@ -36,7 +38,7 @@ def test_trade_is_the_reference_s(case):
     expected = reference.trade(money, units, prices, stocks, queue, quotes, shown, 0.15)
     left = stocks.copy()
     found = goods_market.trade(
-        money, units, households, prices, left, parameters(shopping_quotes=shown), KEY, case
+        money, units, households, prices, left, parameters(shopping_quotes=shown, quote_noise=0.15), KEY, case
     )  # fmt: skip
     for ours, theirs in zip((*found, left), expected, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12)
@@ -53,7 +55,9 @@ def test_demand_is_logit_over_the_sample():
         expected += dearer * weights[1] / total / 2**shown
     money = np.full(buyers, 1e-3)
     units, stocks = np.full(buyers, np.inf), np.full(2, 1e9)
-    _, _, _, revenue = goods_market.trade(money, units, buyers, prices, stocks, parameters(), KEY, 1)
+    _, _, _, revenue = goods_market.trade(
+        money, units, buyers, prices, stocks, parameters(shopping_quotes=shown, quote_noise=noise), KEY, 1
+    )  # fmt: skip
     share = revenue[1] / revenue.sum()
     assert share == pytest.approx(expected, abs=4.0 * math.sqrt(expected * (1 - expected) / buyers))
     assert revenue.sum() == pytest.approx(money.sum())
@@ -73,7 +77,8 @@ def test_goods_and_money_are_conserved_in_the_market():
     assert (firms.investment <= plans * (1 + 1e-9)).all()
     assert (households.spending <= budgets * (1 + 1e-9)).all()
     assert firms.inventory.min() >= 0.0
-    paid = (households.spending / households.consumption)[households.consumption > 0]
+    buyers = households.consumption > 0
+    paid = households.spending[buyers] / households.consumption[buyers]
     assert firms.price.min() - 1e-9 <= paid.min()
     assert paid.max() <= firms.price.max() + 1e-9
 
@@ -177,7 +182,7 @@ def test_tightness_is_posts_over_the_unemployed():
     [(110.0, 0.03), (220.0, 0.08), (55.0, 0.005), (0.0, 0.0), (1e6, 0.3), (-50.0, 0.0)],
 )
 def test_wage_tax_leans_on_outside_money(money, expected):
-    p = parameters(outside_money_target=1.1)[0]
+    p = parameters(outside_money_target=1.1, base_tax=0.03, tax_response=0.05, maximum_tax=0.3)[0]
     assert wage_tax(money, 1.0, 100, p) == pytest.approx(expected)
     assert wage_tax(2.0 * money, 2.0, 100, p) == pytest.approx(expected)  # real money counts
     assert wage_tax(money, 1.0, 100, parameters(money_anchor=False)[0]) == 0.0
@@ -322,6 +327,7 @@ def test_banks_lend_to_those_within_their_caps_and_to_no_others(tolerance):
     model.decide("household")
     model.decide("firm")
     banks.risk_tolerance[:] = tolerance
+    households.debt[:] = np.random.default_rng(0).uniform(0.0, 6.0, len(households))  # some owe little, some much
     before = {kind: model.populations[kind].table.copy() for kind in ("household", "firm")}
     model.credit_market.clear()
     old = before["household"]
@@ -429,8 +435,6 @@ def test_output_is_cobb_douglas_and_capital_wears():
     run_until(model, "work")
     firms, p = model.firms, model.parameters
     capital, stock = firms.capital.copy(), firms.inventory.copy()
-    from macro_mesa.schedule import work
-
     work(model)
     efficiency = model.economy["productivity"][0] * np.exp(firms.productivity)
     expected = efficiency * firms.labor**0.7 * (capital / p.opening_capital) ** 0.3
@@ -453,8 +457,6 @@ def test_a_firm_pays_whom_it_can_and_lays_off_the_rest():
     assert workers >= 3
     model.commercial_banks.deposits[firm.bank_id] -= firm.deposits - 2.2 * firm.wage_offer
     firm.deposits = 2.2 * firm.wage_offer
-    from macro_mesa.schedule import work
-
     work(model)
     assert firm.deposits >= 0.0
     assert firm.employment <= 2
@@ -467,23 +469,18 @@ def test_owners_are_paid_by_their_shares_and_operating_costs_equally():
     assert model.households.ownership.sum() == pytest.approx(1.0)
     run_until(model, "pay out")
     households, before = model.households, model.households.deposits.copy()
-    stage = {"rate": model.commercial_banks.deposit_rate[households.bank_id] / 12.0}
-    from macro_mesa.schedule import pay_out
-
+    interest = model.commercial_banks.deposit_rate[households.bank_id] / 12.0 * before
     pay_out(model)
     dividends = model.firms.dividends.sum() + model.commercial_banks.dividends.sum()
     costs = model.commercial_banks.operating_cost.sum() / len(households)
-    np.testing.assert_allclose(
-        households.deposits - before, stage["rate"] * before + households.ownership * dividends + costs
-    )  # fmt: skip
+    received = interest + households.ownership * dividends + costs
+    np.testing.assert_allclose(households.deposits - before, received)
     assert dividends > 0.0
 
 
 def test_banks_pay_out_what_exceeds_their_target_only():
     model = economy(SIZES[1])
     banks, p = model.commercial_banks, model.parameters
-    from macro_mesa.distribution import pay_dividends
-
     banks.equity[0] = 0.16 * banks.loans[0]
     banks.equity[1] = 0.09 * banks.loans[1]
     spare = np.maximum(banks.equity - p.capital_target * banks.loans, 0.0)

@@ -124,6 +124,7 @@ def clear(households, firms, banks, economy, parameters, flows, key, month):
         prices[f] = firms[f].price
         stocks[f] = firms[f].inventory
     bought, spent, sold, revenue = trade(money, units, number, prices, stocks, parameters, key, month)
+    economy[0].price_level *= price_relative(firms, revenue)
     for i in range(number):
         ledger.debit(households, i, banks, flows, CONSUMPTION, HOUSEHOLDS, spent[i])
         note_shopping(households, i, bought[i], spent[i])
@@ -149,10 +150,6 @@ class GoodsMarket:
 
     def __init__(self, model: "MacroModel") -> None:
         self._model = model
-
-    def post_prices(self) -> None:
-        """Chain the price index with the prices just posted."""
-        self._model.economy["price_level"] *= price_relative(self._model.firms.table)
 
     def clear(self) -> None:
         """Trade until budgets, plans or inventories are used up."""
