@@ -41,7 +41,7 @@ class TrainingConfig(BaseModel):
     checkpoint_interval: int = Field(default=10, ge=1, le=100_000, description="updates between checkpoints")
     validation_interval: int = Field(default=25, ge=1, le=100_000, description="updates between validations")
     validation_economies: int = Field(default=4, ge=1, le=100, description="economies of a validation")
-    threads: int = Field(default=2, ge=1, le=64, description="torch threads while learning")
+    threads: int = Field(default=2, ge=1, le=64, description="types that learn at the same time, one thread each")
 
     def learning_types(self, progress: float) -> tuple[str, ...]:
         """Who learns at a share of training done."""
