@@ -162,9 +162,10 @@ def train(options: argparse.Namespace) -> Path:
     from visualization.progress import TrainingProgress
 
     if options.resume:
-        folder = RunFolder(_existing(options.resume, "--resume"))
-        trainer = Trainer.load(folder.models / "last", options.epochs)
-        updates = _read_updates(folder, trainer.update)
+        path = _existing(options.resume, "--resume")
+        trainer = Trainer.load(path / "models" / "last", options.epochs)
+        updates = _read_updates(path / "logs" / "train_stats.json", trainer.update)
+        folder = RunFolder(path)
     else:
         settings = configuration(options)
         config = training_config(settings["training"])
@@ -236,9 +237,8 @@ def _flat(statistics: Mapping[str, Any], prefix: str = "") -> list[tuple[str, fl
     return found
 
 
-def _read_updates(folder: RunFolder, done: int) -> list[dict[str, Any]]:
+def _read_updates(path: Path, done: int) -> list[dict[str, Any]]:
     """The statistics of the updates that the checkpoint has seen."""
-    path = folder.logs / "train_stats.json"
     try:
         return [entry for entry in json.loads(path.read_text())["updates"] if entry["update"] <= done]
     except (OSError, ValueError, KeyError) as error:
@@ -321,7 +321,7 @@ def report(
         "agent_rewards": plots.agent_rewards(
             results["returns"], results["components"], f"sum over {months} months"
         ),
-        "policy_transmission": plots.policy_transmission(responses, "Rate rise: +100 bp for 12 months"),
+        "policy_transmission": plots.policy_transmission(responses, "a policy rate 100 bp higher for 12 months"),
     }  # fmt: skip
     training = checkpoint.parent.parent / "logs" / "train_stats.json"
     if training.is_file():

@@ -13,6 +13,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import statistics
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -68,8 +69,9 @@ def nothing(config: TrainingConfig) -> Iterator[Seconds]:
                 rollout.log_probability[month] = decision.log_probability
                 rollout.value[month] = decision.value
         acted = time.perf_counter()
-        for kind, rollout in rollouts.items():
-            learners[kind].update(rollout, 0.0)
+        with ThreadPoolExecutor(config.threads) as pool:
+            for update in [pool.submit(learners[kind].update, rollout, 0.0) for kind, rollout in rollouts.items()]:
+                update.result()
         yield {"simulation": 0.0, "inference": acted - start, "learning": time.perf_counter() - acted}
 
 
@@ -86,19 +88,19 @@ def main() -> None:
     """Measure and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
     parser.add_argument("--repeats", type=int, default=10, help="rollouts, of which the median is shown (default 10)")
-    parser.add_argument("--threads", type=int, default=2, help="torch threads while learning (default 2)")
+    parser.add_argument("--threads", type=int, default=2, help="types that learn side by side (default 2)")
     parser.add_argument("--quick", action="store_true", help="three short rollouts")
     options = parser.parse_args()
     repeats, months = (3, 10) if options.quick else (options.repeats, 40)
     config = TrainingConfig(
         economies=16, rollout_months=months, staging="simultaneous", exploration_share=0.0, threads=options.threads
     )
-    torch.set_num_threads(options.threads)
+    torch.set_num_threads(1)
     agents = sum(AGENTS.values())
     agent_steps = agents * config.economies * months
     table = Table(
         title=f"Training, {config.economies} economies x {agents} agents x {months} months a rollout, "
-        f"median of {repeats}, {options.threads} torch threads"
+        f"median of {repeats}, {options.threads} threads"
     )
     for name in ("environment", "s a rollout", "1000 agent-steps/s", "range", *PARTS):
         table.add_column(name, justify="left" if name == "environment" else "right")

@@ -18,7 +18,7 @@ from macro_mesa.policy import Policy
 from macro_mesa.rules import RuleOfThumb
 from macro_mesa.spaces import AGENT_TYPES, CENTRAL_BANK, SPACES
 from policies.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
-from policies.config import TrainingConfig, ppo_configs
+from policies.config import TrainingConfig, ppo_configs, training_config
 from policies.learned import LearnedPolicy, space_description
 from policies.ppo import PPOConfig, PPOLearner
 from policies.rate_paths import NoisyTaylor, WanderingRate
@@ -270,14 +270,16 @@ class Trainer:
     def load(cls, folder: Path, epochs: int | None = None) -> "Trainer":
         """Go on from ``models/last``, to ``epochs`` updates if given; raises ``CheckpointError``."""
         arrays, meta = load_checkpoint(folder)
+        if "economies" not in meta:
+            raise CheckpointError(f"{folder} holds policies but no training state")
         try:
             settings = dict(meta["training"]) | ({} if epochs is None else {"epochs": epochs})
             trainer = cls(
-                meta["parameters"], TrainingConfig(**settings), ppo_configs(meta["ppo"]), meta["seed"], meta["shocks"]
+                meta["parameters"], training_config(settings), ppo_configs(meta["ppo"]), meta["seed"], meta["shocks"]
             )
             trainer._restore(arrays, meta)
         except KeyError as error:
-            raise CheckpointError(f"{folder} holds policies but no training state: {error} is missing") from None
+            raise CheckpointError(f"{folder} is incomplete: {error} is missing") from None
         return trainer
 
     def _restore(self, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:

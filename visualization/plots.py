@@ -214,7 +214,7 @@ def _return_intervals(axes: Axes, policies: Mapping[str, Mapping[str, Any]], tit
         axes.plot([mean], [height], "o", color=colour, markersize=6)
         if math.isfinite(mean):
             axes.annotate(
-                style.minus(f"{mean:.3g}"),
+                style.minus(f"{mean:,.0f}" if abs(mean) >= 1000 else f"{mean:.3g}"),
                 (mean, height),
                 xytext=(0, 7),
                 textcoords="offset points",
