@@ -21,6 +21,7 @@ import yaml
 from macro_mesa.config import ConfigError, Parameters, unknown_key
 from macro_mesa.experiments.evaluation import FIRST_HELD_OUT_SEED, Episode, evaluate, run_episode
 from macro_mesa.experiments.transmission import impulse_responses
+from macro_mesa.policy import make_policies
 from macro_mesa.run_folder import RunFolder, write_json, write_text
 from macro_mesa.shocks import read_shocks
 from macro_mesa.spaces import AGENT_TYPES
@@ -92,7 +93,13 @@ def configuration(options: argparse.Namespace) -> dict[str, Any]:
     read_shocks(settings["shocks"])
     if options.policy:
         settings["policy"] = options.policy
-    Parameters.create(settings["model"])
+    make_policies(settings.get("policy", "rule"), Parameters.create(settings["model"]))
+    if settings["ppo"] or set(settings["training"]) - {"epochs", "sim_length"}:
+        # refused in every mode, not only where they are used; loads torch, so only when there is something to check
+        from policies.config import ppo_configs, training_config
+
+        training_config(settings["training"])
+        ppo_configs(settings["ppo"])
     return settings
 
 
@@ -262,7 +269,7 @@ def evaluate_checkpoint(options: argparse.Namespace) -> Path:
     _, meta = load_checkpoint(checkpoint)
     settings = configuration(options)
     parameters = {**meta.get("parameters", {}), **settings["model"]}
-    Parameters.create(parameters)
+    make_policies(str(checkpoint), Parameters.create(parameters))
     months = _sim_length(settings, meta.get("training", {}).get("sim_length", 120))
     folder = RunFolder.create(options.output_dir, options.seed)
     folder.describe(
@@ -359,8 +366,6 @@ def simulate(options: argparse.Namespace) -> Path:
     months = _sim_length(settings, 120)
     parameters = Parameters.create(settings["model"])
     episode = Episode(policy, settings["model"], options.seed, months, settings["shocks"])
-    from macro_mesa.policy import make_policies
-
     make_policies(policy, parameters)  # a wrong name is refused before anything is written
     folder = RunFolder.create(options.output_dir, options.seed)
     described = {"model": parameters.model_dump(), "policy": policy, "shocks": settings["shocks"], "sim_length": months}

@@ -36,15 +36,15 @@ class Parameters(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     # --- population
-    num_households: int = _entry(100, "population", "agents", "mission", "Households.", ge=1, le=20_000_000)
-    num_firms: int = _entry(20, "population", "agents", "mission", "Firms, each with at least one worker.", ge=1, le=5_000_000)
-    num_banks: int = _entry(5, "population", "agents", "mission", "Commercial banks.", ge=1, le=10_000)
+    num_households: int = _entry(100, "population", "agents", "specification", "Households.", ge=1, le=20_000_000)
+    num_firms: int = _entry(20, "population", "agents", "specification", "Firms, each with at least one worker.", ge=1, le=5_000_000)
+    num_banks: int = _entry(5, "population", "agents", "specification", "Commercial banks.", ge=1, le=10_000)
     ownership: Literal["equal", "pareto"] = _entry("equal", "population", "-", "Caiani et al. 2016", "How shares in firms and banks are spread over households.")
     pareto_exponent: float = _entry(1.5, "population", "-", "Axtell 2001 (order of magnitude)", "Tail exponent of ownership when it is pareto.", gt=1.0, le=10.0)
     savings_taste_spread: float = _entry(0.25, "population", "share", "calibration", "Households' weight on savings utility is uniform within this share of its mean.", ge=0.0, le=0.9)
 
     # --- opening
-    opening_policy_rate: float = _entry(0.03, "opening", "annual", "mission", "Policy rate before the first decision.", ge=0.0, le=0.25)
+    opening_policy_rate: float = _entry(0.03, "opening", "annual", "specification", "Policy rate before the first decision.", ge=0.0, le=0.25)
     opening_lending_margin: float = _entry(0.025, "opening", "annual", "calibration", "Opening lending rate over the opening policy rate.", ge=0.0, le=0.2)
     opening_deposit_margin: float = _entry(0.01, "opening", "annual", "calibration", "Opening deposit rate below the opening policy rate.", ge=0.0, le=0.2)
     opening_employment: float = _entry(0.94, "opening", "share", "calibration", "Share of households employed at the start.", gt=0.0, le=1.0)
@@ -89,9 +89,9 @@ class Parameters(BaseModel):
     switching_rate: float = _entry(0.05, "banking", "a month", "calibration", "Chance that a depositor compares its bank with another one.", ge=0.0, le=1.0)
 
     # --- central bank and treasury
-    inflation_target: float = _entry(0.02, "central bank", "annual", "mission", "Inflation target.", ge=-0.05, le=0.2)
-    lower_bound: float = _entry(0.0, "central bank", "annual", "mission", "Lowest policy rate.", ge=-0.05, le=0.1)
-    upper_bound: float = _entry(0.10, "central bank", "annual", "mission", "Highest policy rate.", ge=0.0, le=0.5)
+    inflation_target: float = _entry(0.02, "central bank", "annual", "specification", "Inflation target.", ge=-0.05, le=0.2)
+    lower_bound: float = _entry(0.0, "central bank", "annual", "specification", "Lowest policy rate.", ge=-0.05, le=0.1)
+    upper_bound: float = _entry(0.10, "central bank", "annual", "specification", "Highest policy rate.", ge=0.0, le=0.5)
     corridor: float = _entry(0.0025, "central bank", "annual", "ECB corridor 2024, halved", "Distance of the advance and reserve rates from the policy rate.", ge=0.0, le=0.05)
     benefit_replacement: float = _entry(0.4, "treasury", "share of mean wage", "OECD net replacement rates, order", "Unemployment benefit, financed by money.", ge=0.0, le=1.0)
     base_tax: float = _entry(0.03, "treasury", "share of wages", "calibration", "Wage tax when outside money is on target.", ge=0.0, le=0.9)
@@ -172,7 +172,7 @@ class Parameters(BaseModel):
     def create(cls, values: Mapping[str, Any]) -> "Parameters":
         """Validate ``values``; raise ``ConfigError`` in one sentence that names the key and the range."""
         try:
-            return cls(**{key: _plain(value) for key, value in values.items()})
+            return cls(**{str(key): _plain(value) for key, value in values.items()})
         except ValidationError as error:
             raise ConfigError(explain(error, cls)) from None
 

@@ -72,6 +72,6 @@ def training_config(values: Mapping[str, Any]) -> TrainingConfig:
 
 def _create(model: type[Any], values: Mapping[str, Any], section: str) -> Any:
     try:
-        return model(**values)
+        return model(**{str(key): value for key, value in values.items()})
     except ValidationError as error:
         raise ConfigError(f"{section}: {explain(error, model)}") from None

@@ -4,6 +4,8 @@ They hold the central bank's seat while it does not learn itself, so that househ
 met every level and every change of the rate before a learned central bank uses it.
 """
 
+from typing import Any
+
 import numpy as np
 
 from macro_mesa.config import Parameters
@@ -35,3 +37,18 @@ class NoisyTaylor:
         """The rule's step with its error, int64 (n, 1)."""
         error = 0.01 * (draws[:, 0] - 0.5)
         return nearest_step(self._rule.desired_change(observations) + error, np.full_like(draws, 0.5))
+
+
+def rate_surprises(months: int, random: np.random.Generator) -> list[dict[str, Any]]:
+    """Dated shocks to the policy rate over an episode: up to 150 bp either way for 6 to 18 months.
+
+    The bank's own steps are at most 50 bp; agents that never met a larger jump answer one arbitrarily.
+    """
+    shocks: list[dict[str, Any]] = []
+    start = int(random.integers(1, 37))
+    while start < months:
+        duration = int(random.integers(6, 19))
+        size = float(random.uniform(-0.015, 0.015))
+        shocks.append({"kind": "policy_rate", "size": size, "start": start, "duration": duration})
+        start += duration + int(random.integers(12, 49))
+    return shocks

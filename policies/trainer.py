@@ -21,7 +21,7 @@ from policies.checkpoint import CheckpointError, load_checkpoint, save_checkpoin
 from policies.config import TrainingConfig, ppo_configs, training_config
 from policies.learned import LearnedPolicy, space_description
 from policies.ppo import PPOConfig, PPOLearner
-from policies.rate_paths import NoisyTaylor, WanderingRate
+from policies.rate_paths import NoisyTaylor, WanderingRate, rate_surprises
 from policies.vector import LockstepEconomies
 
 TRAINING_SEEDS = 9_000  # seeds below are trained on, from here to 9,999 validated on
@@ -62,17 +62,29 @@ class Trainer:
         self.scored_types: list[str] = []
         self.baselines: dict[str, dict[str, float]] = {}
         self.seconds = {"simulation": 0.0, "inference": 0.0, "learning": 0.0}
-        models = [self._new_model() for _ in range(config.economies)]
+        models = [self._new_model(k) for k in range(config.economies)]
         self.horizons = [max(1, config.sim_length * (k + 1) // config.economies) for k in range(config.economies)]
         self.economies = LockstepEconomies(models, self.learners, self.seats(0.0))
 
     # --- economies
-    def _new_model(self) -> MacroModel:
+    def _new_model(self, economy: int) -> MacroModel:
         """The next training economy; its seed follows from the run's seed and its number alone."""
-        seed = int(np.random.SeedSequence([self.seed, self.episodes]).generate_state(1)[0]) % TRAINING_SEEDS
+        entropy = np.random.SeedSequence([self.seed, self.episodes])
+        seed = int(entropy.generate_state(1)[0]) % TRAINING_SEEDS
         self.episodes += 1
+        shocks = list(self.shocks)
+        if economy in self.exploring(1.0):
+            shocks += rate_surprises(self.config.sim_length, np.random.default_rng(entropy))
         # every seat is filled by lockstep training, so the policy named here never acts
-        return MacroModel(**self.parameters, policy="random", shocks=self.shocks, rng=seed)
+        return MacroModel(**self.parameters, policy="random", shocks=shocks, rng=seed)
+
+    def exploring(self, progress: float) -> list[int]:
+        """Numbers of the economies under exploratory rate paths at a share of training done."""
+        number = self.config.economies
+        learning = CENTRAL_BANK in self.config.learning_types(progress)
+        exploring = round(self.config.exploration_share * number) if learning else number
+        # spread evenly, so that they are not tied to one phase of the episode
+        return [place * number // exploring for place in range(exploring)]
 
     def seats(self, progress: float) -> dict[str, list[Policy | None]]:
         """Who acts for each type in each economy: None is the learner."""
@@ -83,10 +95,8 @@ class Trainer:
             rule = None if kind in learning else RuleOfThumb(kind, self.economy_parameters)
             seats[kind] = [rule] * number
         paths = (WanderingRate(), NoisyTaylor(self.economy_parameters))
-        exploring = number if CENTRAL_BANK not in learning else round(self.config.exploration_share * number)
-        # spread the exploring economies evenly, so that none is tied to one phase of the episode
-        for place in range(exploring):
-            seats[CENTRAL_BANK][place * number // max(exploring, 1)] = paths[place % 2]
+        for place, economy in enumerate(self.exploring(progress)):
+            seats[CENTRAL_BANK][economy] = paths[place % 2]
         return seats
 
     def _warm_up(self) -> None:
@@ -170,7 +180,7 @@ class Trainer:
                     columns.final_value[month] = self.economies.final_values(kind, k)
             if over:
                 self.horizons[k] = self.config.sim_length
-                self.economies.replace(k, self._new_model(), month + 1)
+                self.economies.replace(k, self._new_model(k), month + 1)
 
     def _reward_components(self) -> dict[str, dict[str, float]]:
         """Mean over agents and economies of each term of the last month's rewards."""

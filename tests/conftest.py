@@ -10,6 +10,11 @@ from macro_mesa import MacroModel
 from macro_mesa.schedule import MONTH, Decision
 
 SIZES = [(10, 3, 2), (100, 20, 5), (400, 80, 5)]
+CONTRACT_COLUMNS = [
+    "month", "gdp", "price_level", "inflation", "unemployment", "policy_rate", "lending_rate", "deposit_rate",
+    "credit", "new_loans", "consumption", "investment", "wage", "output_gap", "gini_wealth", "bankruptcies",
+    "accounting_residual",
+]  # fmt: skip
 SHORT_TRAINING = {
     "epochs": 4, "sim_length": 8, "economies": 2, "rollout_months": 6, "validation_economies": 1, "threads": 1,
 }  # fmt: skip

@@ -264,10 +264,11 @@ def test_observations_are_within_their_bounds_and_move(kind):
 
 def test_nobody_s_policy_depends_on_the_unit_of_money():
     """Ten times the money and prices, the same observations: nothing absolute is seen."""
-    nominal = (
-        "deposits debt wage income debt_service loan_request shopping_price price last_price wage_offer wage_bill "
-        "revenue loans reserves advances equity nonperforming new_loans"
-    ).split()
+    nominal = [
+        "deposits", "debt", "wage", "income", "debt_service", "loan_request", "shopping_price", "price",
+        "last_price", "wage_offer", "wage_bill", "revenue", "loans", "reserves", "advances", "equity",
+        "nonperforming", "new_loans",
+    ]  # fmt: skip
     model = economy(SIZES[1], 12, policy="random", rng=5)
     before = {kind: population.observe() for kind, population in model.populations.items()}
     for population in model.populations.values():

@@ -208,7 +208,7 @@ def test_a_decision_that_is_none_is_refused(decision):
 
     model = economy()
     model.households.recast([0], Wrong)
-    with pytest.raises(ValueError, match="must (return|have shape)"):
+    with pytest.raises(ValueError, match=r"must (return|have shape)"):
         model.step()
 
 

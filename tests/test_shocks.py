@@ -43,7 +43,7 @@ def test_a_rate_shock_comes_on_top_of_a_constant_rate_for_its_duration(size):
 
 
 def test_a_rate_shock_stops_at_the_lower_bound():
-    baseline, shocked = twins("policy_rate", -0.5)
+    _, shocked = twins("policy_rate", -0.5)
     assert history(shocked).policy_rate.iloc[7] == 0.0
 
 
