@@ -6,7 +6,7 @@ agents are views: their attributes read and write their own row.  Rows are reuse
 one; an agent that has left raises when it is used.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -45,6 +45,8 @@ class MacroAgent(mesa.Agent):
 
     columns: ClassVar[tuple[Column, ...]] = ()
     agent_type: ClassVar[str] = ""
+    reward_names: ClassVar[tuple[str, ...]] = ()
+    fill_rewards: ClassVar[Callable[..., None]]  # the compiled reward of the type
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -89,7 +91,15 @@ class MacroAgent(mesa.Agent):
     @classmethod
     def reward(cls, population: "Population") -> np.ndarray:
         """Rewards of the month just ended, float64 (agents,)."""
-        raise NotImplementedError
+        return cls.reward_components(population).sum(axis=1)
+
+    @classmethod
+    def reward_components(cls, population: "Population") -> np.ndarray:
+        """Terms of the rewards, float64 (agents, terms), in the order of ``reward_names``."""
+        model = population.model
+        components = np.empty((population.size, len(cls.reward_names)))
+        cls.fill_rewards(components, population.table, model.economy, model.parameter_record)
+        return components
 
 
 def _column_property(column: Column) -> property:

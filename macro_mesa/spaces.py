@@ -7,6 +7,9 @@ observation.  Learners read shapes and names here and nowhere else.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
 
 HOUSEHOLD, FIRM, COMMERCIAL_BANK, CENTRAL_BANK = AGENT_TYPES = (
     "household",
@@ -48,6 +51,16 @@ class Space:
     def size(self) -> int:
         """Length of the observation vector."""
         return len(self.observations)
+
+    @cached_property
+    def low(self) -> np.ndarray:
+        """Lower bounds, float32 (size,)."""
+        return np.array([entry.low for entry in self.observations], dtype=np.float32)
+
+    @cached_property
+    def high(self) -> np.ndarray:
+        """Upper bounds, float32 (size,)."""
+        return np.array([entry.high for entry in self.observations], dtype=np.float32)
 
     @property
     def head_sizes(self) -> tuple[int, ...]:

@@ -188,7 +188,7 @@ class Trainer:
         for kind in AGENT_TYPES:
             populations = [model.populations[kind] for model in self.economies.models if model.month > 0]
             if populations:
-                core: Any = populations[0].core
+                core = populations[0].core
                 terms = np.mean([core.reward_components(p).mean(axis=0) for p in populations], axis=0)
                 found[kind] = dict(zip(core.reward_names, terms.tolist(), strict=True))
         return found

@@ -8,15 +8,17 @@ from macro_mesa.population import Column, MacroAgent, Population
 from macro_mesa.spaces import CENTRAL_BANK, SPACES, values
 
 SPACE = SPACES[CENTRAL_BANK]
-LOW = np.array([entry.low for entry in SPACE.observations], dtype=np.float32)
-HIGH = np.array([entry.high for entry in SPACE.observations], dtype=np.float32)
 RATE_STEPS = np.array(values(CENTRAL_BANK, "rate_step"))
 
 
 class CentralBank(MacroAgent):
-    """The central bank, consolidated with a minimal treasury; see ``columns`` for its attributes."""
+    """The central bank, consolidated with a minimal treasury; see ``columns`` for its attributes.
+
+    Reward: -[(inflation - target)^2 + lambda gap^2 + mu (rate change)^2], in percentage points.
+    """
 
     agent_type = CENTRAL_BANK
+    reward_names = ("inflation", "output_gap", "rate_change")
     columns = (
         Column("policy_rate", "f8", "annual", "Policy rate in force, dated shocks included"),
         Column("rate_setting", "f8", "annual", "Policy rate that it chose itself"),
@@ -33,7 +35,7 @@ class CentralBank(MacroAgent):
         model = population.model
         observations = np.empty((population.size, SPACE.size), dtype=np.float32)
         _observe(observations, population.table, model.economy, model.parameter_record)
-        clip_columns(observations, LOW, HIGH)
+        clip_columns(observations, SPACE.low, SPACE.high)
         return observations
 
     @classmethod
@@ -41,20 +43,6 @@ class CentralBank(MacroAgent):
         """Move the policy rate."""
         model = population.model
         _apply(population.table, actions, RATE_STEPS, model.economy, model.parameter_record)
-
-    @classmethod
-    def reward(cls, population: Population) -> np.ndarray:
-        """-[(inflation - target)^2 + lambda gap^2 + mu (rate change)^2], in percentage points."""
-        return cls.reward_components(population).sum(axis=1)
-
-    reward_names = ("inflation", "output_gap", "rate_change")
-
-    @classmethod
-    def reward_components(cls, population: Population) -> np.ndarray:
-        """The terms of the reward, float64 (1, 3), in the order of ``reward_names``."""
-        components = np.empty((population.size, len(cls.reward_names)))
-        _reward(components, population.table, population.model.economy, population.model.parameter_record)
-        return components
 
 
 @jit
@@ -96,3 +84,6 @@ def _reward(out, central_bank, economy, parameters):
     out[0, 0] = -inflation * inflation
     out[0, 1] = -p.output_gap_weight * gap * gap
     out[0, 2] = -p.rate_change_weight * change * change
+
+
+CentralBank.fill_rewards = staticmethod(_reward)

@@ -8,8 +8,6 @@ from macro_mesa.population import Column, MacroAgent, Population
 from macro_mesa.spaces import COMMERCIAL_BANK, DEPOSIT_SPREADS, LENDING_SPREADS, SPACES, values
 
 SPACE = SPACES[COMMERCIAL_BANK]
-LOW = np.array([entry.low for entry in SPACE.observations], dtype=np.float32)
-HIGH = np.array([entry.high for entry in SPACE.observations], dtype=np.float32)
 # row 0: steps of the posted rates; row 1: spreads over the policy rate
 LENDING_GRID = np.array([values(COMMERCIAL_BANK, "lending_rate"), LENDING_SPREADS])
 DEPOSIT_GRID = np.array([values(COMMERCIAL_BANK, "deposit_rate"), DEPOSIT_SPREADS])
@@ -17,9 +15,13 @@ RISK_TOLERANCES = np.array(values(COMMERCIAL_BANK, "risk_tolerance"))
 
 
 class CommercialBank(MacroAgent):
-    """A commercial bank; see ``columns`` for its attributes."""
+    """A commercial bank; see ``columns`` for its attributes.
+
+    Reward: profit over opening loans less capital shortfall and resolution penalty.
+    """
 
     agent_type = COMMERCIAL_BANK
+    reward_names = ("net_interest", "loan_losses", "capital_shortfall", "resolution")
     columns = (
         Column("loans", "f8", "money", "Loans outstanding"),
         Column("deposits", "f8", "money", "Deposits owed"),
@@ -51,7 +53,7 @@ class CommercialBank(MacroAgent):
         model = population.model
         observations = np.empty((population.size, SPACE.size), dtype=np.float32)
         _observe(observations, population.table, model.central_banks.table, model.economy)
-        clip_columns(observations, LOW, HIGH)
+        clip_columns(observations, SPACE.low, SPACE.high)
         return observations
 
     @classmethod
@@ -62,20 +64,6 @@ class CommercialBank(MacroAgent):
             population.table, actions, all_rows(population, rows), LENDING_GRID, DEPOSIT_GRID, RISK_TOLERANCES,
             model.parameters.bank_pricing == "spread", model.central_banks.table, model.parameter_record,
         )  # fmt: skip
-
-    @classmethod
-    def reward(cls, population: Population) -> np.ndarray:
-        """Profit over opening loans less capital shortfall and resolution penalty."""
-        return cls.reward_components(population).sum(axis=1)
-
-    reward_names = ("net_interest", "loan_losses", "capital_shortfall", "resolution")
-
-    @classmethod
-    def reward_components(cls, population: Population) -> np.ndarray:
-        """The terms of the reward, float64 (agents, 4), in the order of ``reward_names``."""
-        components = np.empty((population.size, len(cls.reward_names)))
-        _reward(components, population.table, population.model.economy, population.model.parameter_record)
-        return components
 
 
 @jit
@@ -143,3 +131,6 @@ def _reward(out, banks, economy, parameters):
         out[b, 1] = -p.bank_profit_weight * banks[b].loan_losses / scale
         out[b, 2] = -p.capital_shortfall_weight * shortfall
         out[b, 3] = -p.resolution_penalty * banks[b].resolved
+
+
+CommercialBank.fill_rewards = staticmethod(_reward)

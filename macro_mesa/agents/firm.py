@@ -9,17 +9,19 @@ from macro_mesa.random_streams import Purpose, uniforms
 from macro_mesa.spaces import FIRM, SPACES, values
 
 SPACE = SPACES[FIRM]
-LOW = np.array([entry.low for entry in SPACE.observations], dtype=np.float32)
-HIGH = np.array([entry.high for entry in SPACE.observations], dtype=np.float32)
 PRICE_STEPS = np.array(values(FIRM, "price"))
 HIRING_STEPS = np.array(values(FIRM, "hiring"))
 INVESTMENT_RATES = np.array(values(FIRM, "investment"))
 
 
 class Firm(MacroAgent):
-    """A firm; see ``columns`` for its attributes."""
+    """A firm; see ``columns`` for its attributes.
+
+    Reward: profit less the charge on equity, holding cost, menu cost and bankruptcy penalty, over opening sales.
+    """
 
     agent_type = FIRM
+    reward_names = ("profit", "equity_charge", "inventory", "menu_cost", "bankruptcy")
     columns = (
         # what the goods market touches, in one cache line
         Column("deposits", "f8", "money", "Deposits at its bank"),
@@ -68,7 +70,7 @@ class Firm(MacroAgent):
             observations, population.table, model.commercial_banks.table, model.economy,
             model.parameter_record, model.key, model.month,
         )  # fmt: skip
-        clip_columns(observations, LOW, HIGH)
+        clip_columns(observations, SPACE.low, SPACE.high)
         return observations
 
     @classmethod
@@ -78,20 +80,6 @@ class Firm(MacroAgent):
             population.table, actions, all_rows(population, rows), PRICE_STEPS, HIRING_STEPS,
             INVESTMENT_RATES, population.model.parameter_record,
         )  # fmt: skip
-
-    @classmethod
-    def reward(cls, population: Population) -> np.ndarray:
-        """Profit less the charge on equity, holding cost, menu cost and bankruptcy penalty."""
-        return cls.reward_components(population).sum(axis=1)
-
-    reward_names = ("profit", "equity_charge", "inventory", "menu_cost", "bankruptcy")
-
-    @classmethod
-    def reward_components(cls, population: Population) -> np.ndarray:
-        """The terms of the reward, float64 (agents, 5), over opening sales; order of ``reward_names``."""
-        components = np.empty((population.size, len(cls.reward_names)))
-        _reward(components, population.table, population.model.economy, population.model.parameter_record)
-        return components
 
 
 @jit
@@ -174,3 +162,6 @@ def _reward(out, firms, economy, parameters):
         out[i, 2] = -p.inventory_cost * firms[i].inventory / max(firms[i].opening_sales, 1.0e-9)
         out[i, 3] = -p.menu_cost * (firms[i].price != firms[i].last_price)
         out[i, 4] = -p.bankruptcy_penalty * firms[i].bankrupt
+
+
+Firm.fill_rewards = staticmethod(_reward)

@@ -8,8 +8,6 @@ from macro_mesa.population import Column, MacroAgent, Population
 from macro_mesa.spaces import HOUSEHOLD, SPACES, values
 
 SPACE = SPACES[HOUSEHOLD]
-LOW = np.array([entry.low for entry in SPACE.observations], dtype=np.float32)
-HIGH = np.array([entry.high for entry in SPACE.observations], dtype=np.float32)
 CONSUMPTION_RATES = np.array(values(HOUSEHOLD, "consumption"))
 LOAN_REQUESTS = np.array(values(HOUSEHOLD, "borrowing"))
 HOURS = np.array(values(HOUSEHOLD, "labor_supply"))
@@ -17,9 +15,13 @@ DEPOSIT_FLOOR = 0.05  # months of wage: keeps the log of savings finite
 
 
 class Household(MacroAgent):
-    """A household; see ``columns`` for its attributes."""
+    """A household; see ``columns`` for its attributes.
+
+    Reward: log consumption - labour disutility + savings utility - debt disutility - penalty on default.
+    """
 
     agent_type = HOUSEHOLD
+    reward_names = ("consumption", "labor", "savings", "debt", "default")
     columns = (
         # what the goods market touches, in one cache line
         Column("deposits", "f8", "money", "Deposits at its bank"),
@@ -56,27 +58,13 @@ class Household(MacroAgent):
         model = population.model
         observations = np.empty((population.size, SPACE.size), dtype=np.float32)
         _observe(observations, population.table, model.commercial_banks.table, model.economy)
-        clip_columns(observations, LOW, HIGH)
+        clip_columns(observations, SPACE.low, SPACE.high)
         return observations
 
     @classmethod
     def apply(cls, population: Population, actions: np.ndarray, rows: np.ndarray | None = None) -> None:
         """Set consumption rates, loan applications and hours."""
         _apply(population.table, actions, all_rows(population, rows), CONSUMPTION_RATES, LOAN_REQUESTS, HOURS)
-
-    @classmethod
-    def reward(cls, population: Population) -> np.ndarray:
-        """log consumption - labour disutility + savings utility - debt disutility - penalty on default."""
-        return cls.reward_components(population).sum(axis=1)
-
-    reward_names = ("consumption", "labor", "savings", "debt", "default")
-
-    @classmethod
-    def reward_components(cls, population: Population) -> np.ndarray:
-        """The terms of the reward, float64 (agents, 5), in the order of ``reward_names``."""
-        components = np.empty((population.size, len(cls.reward_names)))
-        _reward(components, population.table, population.model.economy, population.model.parameter_record)
-        return components
 
 
 @jit
@@ -124,3 +112,6 @@ def _reward(out, households, economy, parameters):
         out[i, 2] = p.savings_utility * households[i].savings_taste * np.log(real_deposits)
         out[i, 3] = -p.debt_disutility * debt * debt
         out[i, 4] = -p.default_penalty * households[i].defaulted
+
+
+Household.fill_rewards = staticmethod(_reward)

@@ -52,10 +52,10 @@ def run_episode(episode: Episode) -> EpisodeResult:
         model.step()
         for kind, population in model.populations.items():
             returns[kind] += float(population.reward().mean())
-            terms = population.core.reward_components(population).mean(axis=0)  # type: ignore[attr-defined]
+            terms = population.core.reward_components(population).mean(axis=0)
             components[kind] = components.get(kind, 0.0) + terms
     named = {
-        kind: dict(zip(model.populations[kind].core.reward_names, terms.tolist(), strict=True))  # type: ignore[attr-defined]
+        kind: dict(zip(model.populations[kind].core.reward_names, terms.tolist(), strict=True))
         for kind, terms in components.items()
     }
     return EpisodeResult(returns, named, model.datacollector.get_model_vars_dataframe())
