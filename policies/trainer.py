@@ -62,6 +62,7 @@ class Trainer:
         self.scored_types: list[str] = []
         self.baselines: dict[str, dict[str, float]] = {}
         self.seconds = {"simulation": 0.0, "inference": 0.0, "learning": 0.0}
+        self.threads = ThreadPoolExecutor(config.threads)
         models = [self._new_model(k) for k in range(config.economies)]
         self.horizons = [max(1, config.sim_length * (k + 1) // config.economies) for k in range(config.economies)]
         self.economies = LockstepEconomies(models, self.learners, self.seats(0.0))
@@ -160,10 +161,9 @@ class Trainer:
     def _learn(self, progress: float) -> dict[str, dict[str, Any]]:
         """Update every type's learner; they share nothing, so they learn side by side on their own threads."""
         rollouts = self.economies.rollouts
-        with ThreadPoolExecutor(self.config.threads) as pool:
-            # the largest first, so that the small ones fill the other thread
-            order = sorted(rollouts, key=lambda kind: -rollouts[kind].agents * self.ppo[kind].sample_fraction)
-            updates = {kind: pool.submit(self.learners[kind].update, rollouts[kind], progress) for kind in order}
+        # the largest first, so that the small ones fill the other thread
+        order = sorted(rollouts, key=lambda kind: -rollouts[kind].agents * self.ppo[kind].sample_fraction)
+        updates = {kind: self.threads.submit(self.learners[kind].update, rollouts[kind], progress) for kind in order}
         return {kind: updates[kind].result() for kind in rollouts}
 
     def _close_month(self, month: int) -> None:

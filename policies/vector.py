@@ -62,6 +62,8 @@ class LockstepEconomies:
 
     def replace(self, economy: int, model: MacroModel, slot: int) -> None:
         """Put a fresh economy in the place of one whose episode has ended."""
+        # the old one is garbage in a reference cycle: until it is collected it must not hold the rollout
+        self.models[economy].datacollector.record_into({})
         self.models[economy] = model
         self._attach(economy, slot)
 

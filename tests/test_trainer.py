@@ -266,9 +266,13 @@ def test_seeds_for_training_and_validation_do_not_meet(monkeypatch):
         original(self, **keywords)
 
     monkeypatch.setattr(MacroModel, "__init__", note)
-    each = trainer(sim_length=2, rollout_months=4)
-    training = [each._new_model() for _ in range(20)]
-    assert len(training) == 20
+    each = trainer(sim_length=2, rollout_months=8)
+    economies = lockstep(each, 8)
+    for month in range(8):
+        economies.step()
+        each._close_month(month)
+    assert len(used) >= 2 * (1 + 8 // 2)  # every episode is another economy
+    assert len(set(used)) == len(used)
     assert max(used) < TRAINING_SEEDS
     used.clear()
     each._returns("rule")
