@@ -274,7 +274,10 @@ def evaluate_checkpoint(options: argparse.Namespace) -> Path:
     folder = RunFolder.create(options.output_dir, options.seed)
     folder.describe(
         sys.argv, {"held_out_from": options.held_out_seed, "episodes": options.episodes},
-        {"model": parameters, "model_path": str(checkpoint), "sim_length": months, "shocks": settings["shocks"]},
+        {
+            "model": parameters, "training": {"sim_length": months}, "policy": str(checkpoint),
+            "shocks": settings["shocks"],
+        },
     )  # fmt: skip
     report(folder, checkpoint, parameters, months, settings["shocks"], options)
     return folder.path
@@ -368,7 +371,10 @@ def simulate(options: argparse.Namespace) -> Path:
     episode = Episode(policy, settings["model"], options.seed, months, settings["shocks"])
     make_policies(policy, parameters)  # a wrong name is refused before anything is written
     folder = RunFolder.create(options.output_dir, options.seed)
-    described = {"model": parameters.model_dump(), "policy": policy, "shocks": settings["shocks"], "sim_length": months}
+    described = {
+        "model": parameters.model_dump(), "training": {"sim_length": months}, "policy": policy,
+        "shocks": settings["shocks"],
+    }  # fmt: skip
     folder.describe(sys.argv, {"run": options.seed}, described)
     result = run_episode(episode)
     write_text(folder.logs / "simulation_history.csv", result.history.to_csv(index=False))

@@ -86,8 +86,7 @@ class MacroModel(mesa.Model):
         self.economy = new_economy()
         self.history = np.zeros((3, HISTORY_MONTHS))
         self.mean_growth = np.zeros(1)
-        self.shocks: list[Shock] = [s for s in shocks if isinstance(s, Shock)]
-        self.shocks += read_shocks(s for s in shocks if not isinstance(s, Shock))
+        self.shocks: list[Shock] = read_shocks(shocks)
         self._build_populations()
         self.labor_market: LaborMarket = LaborMarket(self)
         self.credit_market: CreditMarket = CreditMarket(self)

@@ -49,10 +49,15 @@ class Shock:
         return asdict(self)
 
 
-def read_shocks(entries: Iterable[Mapping[str, Any]]) -> list[Shock]:
-    """Shocks from the entries of a scenario file; ``ConfigError`` names what is wrong with one."""
+def read_shocks(entries: Iterable["Shock | Mapping[str, Any]"]) -> list[Shock]:
+    """Shocks, or the entries of a scenario file, as shocks; ``ConfigError`` names what is wrong with one."""
+    if isinstance(entries, str | Mapping) or not isinstance(entries, Iterable):
+        raise ConfigError(f"shocks must be a list of dated shocks, got {entries!r}")
     shocks = []
     for entry in entries:
+        if isinstance(entry, Shock):
+            shocks.append(entry)
+            continue
         if not isinstance(entry, Mapping):
             raise ConfigError(f"a shock must be a mapping of kind, size, start and duration, got {entry!r}")
         unknown = set(entry) - {"kind", "size", "start", "duration"}

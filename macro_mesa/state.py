@@ -1,12 +1,15 @@
 """A model's complete state on disk: arrays as safetensors, the rest as JSON; data, never code."""
 
+import hashlib
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load as load_bytes
+from safetensors.numpy import save as save_bytes
 
 from macro_mesa.aggregates import ECONOMY_COLUMNS
 from macro_mesa.config import ConfigError
@@ -47,8 +50,10 @@ def unpack(
     try:
         model = model_class(**description["parameters"], policy=policy, shocks=description["shocks"], rng=0)
         _restore(model, description, arrays)
-    except (KeyError, TypeError, IndexError) as error:
-        raise ConfigError(f"the saved model is incomplete: {error}") from None
+    except ConfigError:
+        raise
+    except (KeyError, TypeError, IndexError, ValueError) as error:
+        raise ConfigError(f"the saved model is incomplete or of other sizes: {error}") from None
     return model
 
 
@@ -58,8 +63,11 @@ def save(model: "MacroModel", folder: Path) -> None:
     description |= {"format": FORMAT, "version": VERSION, "policy": _named_policy(model.policy)}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        save_file(arrays, folder / ARRAYS)
-        (folder / DESCRIPTION).write_text(json.dumps(description, indent=1, allow_nan=False))
+        content = save_bytes(arrays)
+        description["sha256"] = hashlib.sha256(content).hexdigest()
+        # each file is moved into place whole; the sum ties the two together
+        _replace(folder / ARRAYS, content)
+        _replace(folder / DESCRIPTION, json.dumps(description, indent=1, allow_nan=False).encode())
     except OSError as error:
         raise ConfigError(f"cannot save the model to {folder}: {error.strerror}") from None
 
@@ -73,7 +81,8 @@ def load(model_class: type["MacroModel"], folder: Path, policy: Any) -> "MacroMo
 def _read(folder: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     try:
         description = json.loads((folder / DESCRIPTION).read_text())
-        arrays = load_file(folder / ARRAYS)
+        content = (folder / ARRAYS).read_bytes()
+        arrays = load_bytes(content)
     except FileNotFoundError as error:
         raise ConfigError(f"no saved model in {folder}: {error.filename} is missing") from None
     except (OSError, ValueError, SafetensorError) as error:
@@ -82,7 +91,16 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         raise ConfigError(f"{folder / DESCRIPTION} does not describe a saved model")
     if description.get("version") != VERSION:
         raise ConfigError(f"{folder} was saved in format {description.get('version')}, this is {VERSION}")
+    if description.get("sha256") != hashlib.sha256(content).hexdigest():
+        raise ConfigError(f"{folder / ARRAYS} does not match {DESCRIPTION}: one of them was changed or cut off")
     return description, arrays
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file under another name, then move it into place."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_bytes(content)
+    os.replace(temporary, path)
 
 
 def _arrays(model: "MacroModel") -> dict[str, np.ndarray]:

@@ -1,5 +1,6 @@
 """Training of all agent types together: independent PPO on economies in lockstep."""
 
+import gc
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -115,6 +116,8 @@ class Trainer:
     # --- training
     def run(self) -> Iterator[dict[str, Any]]:
         """Train to the end; yields each update's statistics as it is done."""
+        gc.collect()
+        gc.freeze()  # ended economies are garbage in cycles: do not let what stays put off their collection
         torch.set_num_threads(1)  # two torch threads under load are slower than one
         if self.update == 0:
             self._warm_up()
@@ -223,8 +226,8 @@ class Trainer:
     def validate(self) -> tuple[float, dict[str, float]]:
         """Score and mean monthly rewards by type on the validation seeds.
 
-        The score is the mean over the types that learn now of the reward's way from random to rule, each
-        between -2 and 2 so that no type outweighs the others.
+        The score is the mean over the types that learn now of the reward's gain over random, in units of the
+        distance between random and rule, each between -2 and 2 so that no type outweighs the others.
         """
         learning = self.config.learning_types((self.update - 1) / self.config.epochs)
         policies: dict[str, Any] = {kind: policy for kind, policy in self.policies().items() if kind in learning}
