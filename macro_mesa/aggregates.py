@@ -69,6 +69,42 @@ def new_economy() -> np.ndarray:
     return economy
 
 
+@jit
+def gini_of_sorted(ordered):
+    """Gini coefficient of ascending values (n,) by ranks (Sen 1973), at most 1; 0 if the total is not positive."""
+    number = len(ordered)
+    total = 0.0
+    ranked = 0.0
+    for i in range(number):
+        total += ordered[i]
+        ranked += (i + 1) * ordered[i]
+    if total <= 0.0:
+        return 0.0
+    # debtors may push it above one
+    return min(1.0, 2.0 * ranked / (number * total) - (number + 1.0) / number)
+
+
+@jit
+def net_worth(households, firms, banks, price_level):
+    """Households' net worth (n,), money: deposits less debt plus their share of firms' and banks' equity."""
+    equity = 0.0
+    for i in range(len(firms)):
+        equity += firms[i].deposits - firms[i].debt + price_level * (firms[i].capital + firms[i].inventory)
+    for b in range(len(banks)):
+        equity += banks[b].equity
+    wealth = np.empty(len(households))
+    for i in range(len(households)):
+        wealth[i] = households[i].deposits - households[i].debt + households[i].ownership * equity
+    return wealth
+
+
+@jit
+def publish_last(economy, ordered_wealth, residual):
+    """What needs the sorted net worth (n,) or the audit."""
+    economy[0].gini_wealth = gini_of_sorted(ordered_wealth)
+    economy[0].accounting_residual = residual
+
+
 def gini(wealth: np.ndarray) -> float:
     """Gini coefficient of ``wealth`` (n,), 0..1."""
     return gini_of_sorted(np.sort(wealth))
@@ -105,7 +141,7 @@ def price_relative(firms, revenue):
 def published_statistics(
     households, firms, banks, central_bank, economy, parameters, revaluations, history, mean_growth, month
 ):
-    """Fill the statistics of the month in ``economy`` and push it on the histories.
+    """Fill the statistics of the month in ``economy``, push it on the histories, return households' net worth.
 
     ``history`` (3, HISTORY_MONTHS) holds price level, output and credit, the newest last; ``mean_growth``
     (1,) is the running mean of 24-month output growth that the observed gap is measured from.
@@ -189,32 +225,4 @@ def published_statistics(
     economy[0].observed_gap = growth - mean_growth[0]
     # a running mean over about ten years, faster while the economy is young
     mean_growth[0] += (growth - mean_growth[0]) / min(120.0, 24.0 + month)
-
-
-@jit
-def net_worth(households, firms, banks, price_level):
-    """Households' net worth (n,), money: deposits less debt plus their share of firms' and banks' equity."""
-    equity = 0.0
-    for i in range(len(firms)):
-        equity += firms[i].deposits - firms[i].debt + price_level * (firms[i].capital + firms[i].inventory)
-    for b in range(len(banks)):
-        equity += banks[b].equity
-    wealth = np.empty(len(households))
-    for i in range(len(households)):
-        wealth[i] = households[i].deposits - households[i].debt + households[i].ownership * equity
-    return wealth
-
-
-@jit
-def gini_of_sorted(ordered):
-    """Gini coefficient of ascending values (n,) by ranks (Sen 1973), at most 1; 0 if the total is not positive."""
-    number = len(ordered)
-    total = 0.0
-    ranked = 0.0
-    for i in range(number):
-        total += ordered[i]
-        ranked += (i + 1) * ordered[i]
-    if total <= 0.0:
-        return 0.0
-    # debtors may push it above one
-    return min(1.0, 2.0 * ranked / (number * total) - (number + 1.0) / number)
+    return net_worth(households, firms, banks, economy[0].price_level)

@@ -6,6 +6,7 @@ Sources: "calibration" is docs/odd.md, section 7; other entries name the paper o
 """
 
 import difflib
+import functools
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
@@ -181,10 +182,16 @@ class Parameters(BaseModel):
         numbers = {
             name: value for name, value in self.model_dump().items() if not isinstance(value, str)
         }
-        record = np.zeros(1, np.dtype([(name, _column_type(value)) for name, value in numbers.items()], align=True))
+        record = np.zeros(1, _record_type(tuple((name, _column_type(value)) for name, value in numbers.items())))
         for name, value in numbers.items():
             record[name] = value
         return record
+
+
+@functools.cache
+def _record_type(fields: tuple[tuple[str, str], ...]) -> np.dtype:
+    """One dtype object for all models: numba knows it again by identity."""
+    return np.dtype(list(fields), align=True)
 
 
 def _column_type(value: bool | int | float) -> str:

@@ -257,6 +257,22 @@ def sector_stocks(households, firms, banks, central_bank, stocks):
 
 
 @jit
+def open_books(households, firms, banks, central_bank, opening_stocks, flows, revaluations):
+    """Note the stocks a month opens with and set its flows to zero."""
+    sector_stocks(households, firms, banks, central_bank, opening_stocks)
+    flows[:] = 0.0
+    revaluations[:] = 0.0
+
+
+@jit
+def close_books(households, firms, banks, central_bank, opening, stocks, flows, revaluations):
+    """Complete the flow matrix; returns the relative residual of all identities."""
+    sector_stocks(households, firms, banks, central_bank, stocks)
+    close_flows(flows, revaluations, opening, stocks)
+    return audit(households, firms, banks, central_bank, flows, stocks, revaluations, opening[1, BANKS])
+
+
+@jit
 def close_flows(flows, revaluations, opening, closing):
     """Fill the flow matrix's lower part from the change of stocks, net of revaluations."""
     flows[FIRM_SAVING, FIRMS_CURRENT] = -flows[: FIRM_SAVING, FIRMS_CURRENT].sum()
@@ -318,16 +334,11 @@ class Ledger:
 
     def open_month(self) -> None:
         """Start the month's flows at zero."""
-        sector_stocks(*self._tables(), self.stocks)
-        self.opening_stocks[:] = self.stocks
-        self.flows[:] = 0.0
-        self.revaluations[:] = 0.0
+        open_books(*self._tables(), self.opening_stocks, self.flows, self.revaluations)
 
     def close_month(self) -> float:
         """Complete the flow matrix; returns the relative residual of all identities."""
-        sector_stocks(*self._tables(), self.stocks)
-        close_flows(self.flows, self.revaluations, self.opening_stocks, self.stocks)
-        return self.residual()
+        return close_books(*self._tables(), self.opening_stocks, self.stocks, self.flows, self.revaluations)
 
     def residual(self) -> float:
         """Largest violation of an accounting identity in the last month, relative to all deposits."""

@@ -13,6 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from macro_mesa.compiled import jit
 from macro_mesa.config import ConfigError, Parameters
 from macro_mesa.rules import ConstantRate, RuleOfThumb, SimpleRule
 from macro_mesa.spaces import AGENT_TYPES, CENTRAL_BANK, SPACES
@@ -33,11 +34,21 @@ class RandomPolicy:
     """Every choice of every head with the same chance."""
 
     def __init__(self, agent_type: str) -> None:
-        self._sizes = np.array(SPACES[agent_type].head_sizes)
+        self._sizes = SPACES[agent_type].choices
 
     def act(self, observations: np.ndarray, draws: np.ndarray) -> np.ndarray:
         """Uniform actions from the draws."""
-        return (draws * self._sizes).astype(np.int64)
+        actions = np.empty(draws.shape, dtype=np.int64)
+        scale_draws(actions, draws, self._sizes)
+        return actions
+
+
+@jit
+def scale_draws(actions, draws, sizes):
+    """Draws in [0, 1) times the number of choices, rounded down."""
+    for i in range(draws.shape[0]):
+        for j in range(draws.shape[1]):
+            actions[i, j] = int(draws[i, j] * sizes[j])
 
 
 class MixedPolicy:

@@ -6,6 +6,7 @@ agents are views: their attributes read and write their own row.  Rows are reuse
 one; an agent that has left raises when it is used.
 """
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import mesa
 import numpy as np
 
+from macro_mesa.compiled import jit
 from macro_mesa.spaces import SPACES
 
 if TYPE_CHECKING:
@@ -238,7 +240,7 @@ class Population:
 
     def _retire(self, row: int) -> None:
         agent = self.agents[row]
-        mesa.Agent.remove(agent)
+        self.model.deregister_agent(agent)
         agent._row = -1
 
     def _grow(self, capacity: int) -> None:
@@ -310,16 +312,16 @@ class Population:
 
     def _require_choices(self, actions: np.ndarray) -> None:
         """Refuse actions that are no choices: compiled loops would read beyond their grids."""
-        sizes = SPACES[self.agent_type].head_sizes
+        sizes = SPACES[self.agent_type].choices
         expected = (self.size, len(sizes))
-        if actions.shape != expected or (actions < 0).any() or (actions >= sizes).any():
+        if actions.shape != expected or not are_choices(actions, sizes):
             raise ValueError(
-                f"actions of {self.agent_type} must have shape {expected} and lie below {sizes}; "
+                f"actions of {self.agent_type} must have shape {expected} and lie below {tuple(sizes.tolist())}; "
                 f"got shape {actions.shape}, {actions.min()} to {actions.max()}"
             )
 
     def _own_decisions(self, actions: np.ndarray) -> np.ndarray:
-        deciding = {cls for cls in self._classes if cls.decide is not MacroAgent.decide}
+        deciding = [cls for cls in self._classes if cls.decide is not MacroAgent.decide]
         if not deciding:
             return actions
         actions = actions.copy()
@@ -329,14 +331,29 @@ class Population:
         return actions
 
 
+@jit
+def are_choices(actions, sizes):
+    """Whether every action is one of its head's choices."""
+    for i in range(actions.shape[0]):
+        for j in range(actions.shape[1]):
+            if actions[i, j] < 0 or actions[i, j] >= sizes[j]:
+                return False
+    return True
+
+
 def _checked(agent: MacroAgent, decision: Sequence[int], heads: int) -> Sequence[int]:
     if len(decision) != heads:
         raise ValueError(f"{type(agent).__name__}.decide must return {heads} integers, got {decision!r}")
     return decision
 
 
-def _record_type(columns: Sequence[Column]) -> np.dtype:
-    """A record of whole cache lines; columns listed first share the first line."""
+@functools.cache
+def _record_type(columns: tuple[Column, ...]) -> np.dtype:
+    """A record of whole cache lines; columns listed first share the first line.
+
+    One dtype object serves all models: numba knows it again by identity, another equal one costs half a
+    millisecond a month.
+    """
     packed = np.dtype([(column.name, column.dtype) for column in columns], align=True)
     whole_lines = -(-packed.itemsize // CACHE_LINE) * CACHE_LINE
     layout: Any = {

@@ -44,11 +44,13 @@ def pay_wages(households, firms, banks, central_bank, economy, parameters, flows
         f = households[i].employer_id
         wage = households[i].hours * firms[f].wage_offer * cost
         # a firm short of money keeps as many of its workers as it can pay, chosen by lot
-        lot = uniform(key, month, Purpose.LAYOFF, 1 + i) * due[f]
+        if due[f] > firms[f].deposits:
+            lot = uniform(key, month, Purpose.LAYOFF, 1 + i) * due[f]
+            if lot > firms[f].deposits or wage > firms[f].deposits:
+                due[f] -= wage
+                dismiss(households, i, firms)
+                continue
         due[f] -= wage
-        if lot > firms[f].deposits or wage > firms[f].deposits:
-            dismiss(households, i, firms)
-            continue
         ledger.pay(firms, f, households, i, banks, flows, WAGES, FIRMS_CURRENT, HOUSEHOLDS, wage)
         firms[f].wage_bill += wage
         firms[f].labor += households[i].hours

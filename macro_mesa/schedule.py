@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from macro_mesa import aggregates, distribution, production, shocks
 from macro_mesa.spaces import CENTRAL_BANK, COMMERCIAL_BANK, FIRM, HOUSEHOLD
 
@@ -68,14 +70,11 @@ def publish_statistics(model: "MacroModel") -> None:
     """Close the books, audit them and publish the month's statistics."""
     residual = model.ledger.close_month()
     households, firms, banks = model.households.table, model.firms.table, model.commercial_banks.table
-    aggregates.published_statistics(
+    wealth = aggregates.published_statistics(
         households, firms, banks, model.central_banks.table, model.economy, model.parameter_record,
         model.ledger.revaluations, model.history, model.mean_growth, model.month,
     )  # fmt: skip
-    price_level = float(model.economy["price_level"][0])
-    wealth = aggregates.net_worth(households, firms, banks, price_level)
-    model.economy["gini_wealth"] = aggregates.gini(wealth)
-    model.economy["accounting_residual"] = residual
+    aggregates.publish_last(model.economy, np.sort(wealth), residual)
 
 
 MONTH: tuple[Stage | Decision, ...] = (

@@ -73,17 +73,16 @@ def disturb(
     economy: np.ndarray, firms: np.ndarray, parameters: np.ndarray, shocks: list[Shock], key: np.uint64, month: int
 ) -> None:
     """Draw the month's disturbances before anyone acts, and add the dated shocks in force."""
-    size = dict.fromkeys(SHOCK_KINDS, 0.0)
+    sizes = dict.fromkeys(SHOCK_KINDS, 0.0)
     for shock in shocks:
         if shock.is_on(month):
-            size[shock.kind] += shock.size
-    economy["policy_rate_shock"] = size["policy_rate"]
-    economy["default_multiplier"] = max(1.0 + size["default"], 0.0)
-    _draw(economy, firms, parameters, key, month, size["productivity"], size["demand"], size["cost"])
+            sizes[shock.kind] += shock.size
+    _draw(economy, firms, parameters, key, month, *sizes.values())
 
 
 @jit
-def _draw(economy, firms, parameters, key, month, productivity_shock, demand_shock, cost_shock):
+def _draw(economy, firms, parameters, key, month, policy_rate, cost, productivity, demand, default):
+    """The dated shocks come in the order of ``SHOCK_KINDS``."""
     p = parameters[0]
     e = economy[0]
     economy[0].productivity_state = p.productivity_persistence * e.productivity_state + p.productivity_noise * normal(
@@ -91,9 +90,11 @@ def _draw(economy, firms, parameters, key, month, productivity_shock, demand_sho
     )
     economy[0].taste_state = p.taste_persistence * e.taste_state + p.taste_noise * normal(key, month, Purpose.TASTE, 0)
     economy[0].cost_state = p.cost_persistence * e.cost_state + p.cost_noise * normal(key, month, Purpose.COST, 0)
-    economy[0].productivity = np.exp(economy[0].productivity_state + productivity_shock)
-    economy[0].taste = np.exp(economy[0].taste_state + demand_shock)
-    economy[0].cost = max(economy[0].cost_state + cost_shock, -0.5)
+    economy[0].productivity = np.exp(economy[0].productivity_state + productivity)
+    economy[0].taste = np.exp(economy[0].taste_state + demand)
+    economy[0].cost = max(economy[0].cost_state + cost, -0.5)
+    economy[0].default_multiplier = max(1.0 + default, 0.0)
+    economy[0].policy_rate_shock = policy_rate
     for f in range(len(firms)):
         noise = p.firm_productivity_noise * normal(key, month, Purpose.FIRM_PRODUCTIVITY, f)
         firms[f].productivity = p.firm_productivity_persistence * firms[f].productivity + noise

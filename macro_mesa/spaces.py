@@ -62,6 +62,11 @@ class Space:
         """Upper bounds, float32 (size,)."""
         return np.array([entry.high for entry in self.observations], dtype=np.float32)
 
+    @cached_property
+    def choices(self) -> np.ndarray:
+        """Number of choices of each head, int64 (heads,)."""
+        return np.array(self.head_sizes)
+
     @property
     def head_sizes(self) -> tuple[int, ...]:
         """Number of choices of each head."""

@@ -34,8 +34,7 @@ class CentralBank(MacroAgent):
         """What the central bank knows: last month's published statistics and its own rate."""
         model = population.model
         observations = np.empty((population.size, SPACE.size), dtype=np.float32)
-        _observe(observations, population.table, model.economy, model.parameter_record)
-        clip_columns(observations, SPACE.low, SPACE.high)
+        _observe(observations, population.table, model.economy, model.parameter_record, SPACE.low, SPACE.high)
         return observations
 
     @classmethod
@@ -46,7 +45,7 @@ class CentralBank(MacroAgent):
 
 
 @jit
-def _observe(out, central_bank, economy, parameters):
+def _observe(out, central_bank, economy, parameters, low, high):
     p = parameters[0]
     published = economy[0]
     # what it set itself: a dated shock is not undone by a rule that steers the rate it sees
@@ -61,6 +60,7 @@ def _observe(out, central_bank, economy, parameters):
     out[0, 7] = 10.0 * published.lending_rate
     out[0, 8] = 10.0 * (rate - p.lower_bound)
     out[0, 9] = 10.0 * published.output_growth
+    clip_columns(out, low, high)
 
 
 @jit

@@ -52,8 +52,7 @@ class CommercialBank(MacroAgent):
         """What each bank knows: its books, its rivals' mean rates, the policy rate and published statistics."""
         model = population.model
         observations = np.empty((population.size, SPACE.size), dtype=np.float32)
-        _observe(observations, population.table, model.central_banks.table, model.economy)
-        clip_columns(observations, SPACE.low, SPACE.high)
+        _observe(observations, population.table, model.central_banks.table, model.economy, SPACE.low, SPACE.high)
         return observations
 
     @classmethod
@@ -73,7 +72,7 @@ def capital_ratio(banks, b):
 
 
 @jit
-def _observe(out, banks, central_bank, economy):
+def _observe(out, banks, central_bank, economy, low, high):
     published = economy[0]
     total_loans = 0.0
     lending = 0.0
@@ -100,6 +99,7 @@ def _observe(out, banks, central_bank, economy):
         out[b, 11] = number * bank.loans / max(total_loans, 1.0e-9)
         out[b, 12] = 10.0 * published.inflation
         out[b, 13] = 10.0 * published.unemployment
+    clip_columns(out, low, high)
 
 
 @jit

@@ -69,8 +69,8 @@ class Firm(MacroAgent):
         _observe(
             observations, population.table, model.commercial_banks.table, model.economy,
             model.parameter_record, model.key, model.month,
+            SPACE.low, SPACE.high,
         )  # fmt: skip
-        clip_columns(observations, SPACE.low, SPACE.high)
         return observations
 
     @classmethod
@@ -96,7 +96,7 @@ def normal_output(firms, i, p):
 
 
 @jit
-def _observe(out, firms, banks, economy, parameters, key, month):
+def _observe(out, firms, banks, economy, parameters, key, month, low, high):
     p = parameters[0]
     published = economy[0]
     number = len(firms)
@@ -129,6 +129,7 @@ def _observe(out, firms, banks, economy, parameters, key, month):
         out[i, 13] = np.log(max(firms[i].capital, 1.0e-9) / (max(firms[i].employment, 0.5) * p.opening_capital))
         out[i, 14] = np.log(firms[i].wage_offer / (price * p.opening_wage))
         out[i, 15] = 100.0 * np.log(price / firms[i].last_price)
+    clip_columns(out, low, high)
 
 
 @jit

@@ -57,8 +57,7 @@ class Household(MacroAgent):
         """What each household knows: its books, its own bank's rates and published statistics."""
         model = population.model
         observations = np.empty((population.size, SPACE.size), dtype=np.float32)
-        _observe(observations, population.table, model.commercial_banks.table, model.economy)
-        clip_columns(observations, SPACE.low, SPACE.high)
+        _observe(observations, population.table, model.commercial_banks.table, model.economy, SPACE.low, SPACE.high)
         return observations
 
     @classmethod
@@ -68,7 +67,7 @@ class Household(MacroAgent):
 
 
 @jit
-def _observe(out, households, banks, economy):
+def _observe(out, households, banks, economy, low, high):
     published = economy[0]
     for i in range(len(households)):
         wage = max(households[i].wage, 1.0e-12)
@@ -87,6 +86,7 @@ def _observe(out, households, banks, economy):
         out[i, 11] = households[i].exclusion > 0
         out[i, 12] = np.log(max(households[i].income / wage, 0.05))
         out[i, 13] = households[i].savings_taste - 1.0
+    clip_columns(out, low, high)
 
 
 @jit

@@ -22,16 +22,23 @@ _NOBODY = -1
 
 
 @jit
-def rank_sellers(sellers, scores, disadvantage, stocks, own, key, month, agent):
-    """Sample sellers and draw their exponential race; the earliest is preferred, the unavailable never come."""
+def rank_sellers(sellers, scores, disadvantage, key, month, agent):
+    """Sample sellers and draw their exponential race: the earliest is preferred, one at infinity never comes."""
     number = len(disadvantage)
     sequence = seed_sequence(key, month, Purpose.SHOPPING, agent)
     for quote in range(len(sellers)):
         sequence, choice, luck = next_pair(sequence)
         f = int(choice * number)
         sellers[quote] = f
-        available = stocks[f] > 0.0 and f != own
-        scores[quote] = -np.log(luck) * disadvantage[f] if available else np.inf
+        scores[quote] = -np.log(luck) * disadvantage[f]
+
+
+@jit
+def refuse(sellers, scores, own):
+    """A firm does not buy from itself."""
+    for quote in range(len(sellers)):
+        if sellers[quote] == own:
+            scores[quote] = np.inf
 
 
 @jit
@@ -48,7 +55,7 @@ def next_seller(sellers, scores):
 
 
 @jit
-def buy(money, units, sellers, scores, prices, stocks, sold, revenue):
+def buy(money, units, sellers, scores, disadvantage, prices, stocks, sold, revenue):
     """Buy up to ``units`` with up to ``money`` over the ranked sellers; returns units bought and money spent."""
     bought = 0.0
     spent = 0.0
@@ -59,6 +66,8 @@ def buy(money, units, sellers, scores, prices, stocks, sold, revenue):
         quantity = min((money - spent) / prices[f], units - bought, stocks[f])
         cost = min(quantity * prices[f], money - spent)
         stocks[f] -= quantity
+        if stocks[f] <= 0.0:
+            disadvantage[f] = np.inf  # sold out
         sold[f] += quantity
         revenue[f] += cost
         bought += quantity
@@ -74,7 +83,7 @@ def trade(money, units, first_firm, prices, stocks, parameters, key, month):
     money spent by buyer, units sold and revenue by seller; ``stocks`` falls by what is sold.
     """
     p = parameters[0]
-    disadvantage = (prices / prices.mean()) ** (1.0 / p.quote_noise)
+    disadvantage = np.where(stocks > 0.0, (prices / prices.mean()) ** (1.0 / p.quote_noise), np.inf)
     sold = np.zeros(len(prices))
     revenue = np.zeros(len(prices))
     bought = np.zeros(len(money))
@@ -84,10 +93,11 @@ def trade(money, units, first_firm, prices, stocks, parameters, key, month):
     order = np.arange(len(money))
     shuffle(order, key, month, Purpose.GOODS_QUEUE)
     for buyer in order:
-        own = buyer - first_firm if buyer >= first_firm else _NOBODY
-        rank_sellers(sellers, scores, disadvantage, stocks, own, key, month, buyer)
+        rank_sellers(sellers, scores, disadvantage, key, month, buyer)
+        if buyer >= first_firm:
+            refuse(sellers, scores, buyer - first_firm)
         bought[buyer], spent[buyer] = buy(
-            money[buyer], units[buyer], sellers, scores, prices, stocks, sold, revenue
+            money[buyer], units[buyer], sellers, scores, disadvantage, prices, stocks, sold, revenue
         )  # fmt: skip
     return bought, spent, sold, revenue
 
