@@ -43,3 +43,5 @@ _clear_stale_cache()
 # Compiled functions are typed as Any: their types are numba's business.
 # error_model="numpy": a division by zero gives inf or NaN, which the month's own check then names.
 jit: Any = numba.njit(cache=True, error_model="numpy", nogil=True)
+# For small functions with many arrays in the hottest loops: handing the arrays over costs more than the work.
+inlined: Any = numba.njit(cache=True, error_model="numpy", nogil=True, inline="always")

@@ -23,42 +23,44 @@ class Firm(MacroAgent):
     agent_type = FIRM
     reward_names = ("profit", "equity_charge", "inventory", "menu_cost", "bankruptcy")
     columns = (
-        # what the goods market touches, in one cache line
+        # first cache line: money and work
         Column("deposits", "f8", "money", "Deposits at its bank"),
         Column("price", "f8", "money", "Posted price", 1.0),
-        Column("inventory", "f8", "units", "Finished goods in stock"),
-        Column("sales", "f8", "units a month", "Goods sold"),
-        Column("revenue", "f8", "money a month", "Sales revenue"),
-        Column("investment_plan", "f8", "units a month", "Capital goods it wants to buy"),
-        Column("investment", "f8", "units a month", "Capital goods bought"),
-        Column("bank_id", "i4", "row", "Its bank's row in model.commercial_banks"),
-        Column("employment", "i4", "workers", "Workers"),
-        # everything else
-        Column("debt", "f8", "money", "Outstanding loan"),
-        Column("loan_rate", "f8", "annual", "Rate of its loan"),
-        Column("loan_term", "f8", "months", "Months until its loan is repaid"),
-        Column("last_price", "f8", "money", "Posted price of the month before", 1.0),
-        Column("capital", "f8", "units", "Capital goods in use"),
         Column("wage_offer", "f8", "money a month", "Wage for full hours that it pays"),
-        Column("productivity", "f8", "log", "Its own productivity disturbance"),
         Column("labor", "f8", "hours", "Hours worked this month"),
-        Column("production", "f8", "units a month", "Goods made"),
-        Column("expected_sales", "f8", "units a month", "Smoothed sales"),
         Column("wage_bill", "f8", "money a month", "Wages paid"),
-        Column("interest", "f8", "money a month", "Loan interest paid less deposit interest earned"),
-        Column("dividends", "f8", "money a month", "Dividends paid"),
-        Column("debt_service", "f8", "money a month", "Interest and principal due"),
-        Column("opening_sales", "f8", "units a month", "Sales at the opening: the scale of its reward", 1.0),
+        Column("bank_id", "i4", "row", "Its bank's row in model.commercial_banks"),
+        Column("lender_id", "i4", "row", "Row of the bank that holds its loan"),
+        Column("employment", "i4", "workers", "Workers"),
         Column("employment_target", "i4", "workers", "Workers it wants", 1),
         Column("vacancies", "i4", "workers", "Open posts at the start of this month's search"),
         Column("hires", "i4", "workers", "Posts filled this month"),
-        Column("applicants", "i4", "households", "Applicants this month"),
-        Column("lender_id", "i4", "row", "Row of the bank that holds its loan"),
+        # second: goods
+        Column("inventory", "f8", "units", "Finished goods in stock"),
+        Column("sales", "f8", "units a month", "Goods sold"),
+        Column("revenue", "f8", "money a month", "Sales revenue"),
+        Column("expected_sales", "f8", "units a month", "Smoothed sales"),
+        Column("production", "f8", "units a month", "Goods made"),
+        Column("capital", "f8", "units", "Capital goods in use"),
+        Column("productivity", "f8", "log", "Its own productivity disturbance"),
+        Column("investment_plan", "f8", "units a month", "Capital goods it wants to buy"),
+        # third: debt and failure
+        Column("debt", "f8", "money", "Outstanding loan"),
+        Column("loan_rate", "f8", "annual", "Rate of its loan"),
+        Column("loan_term", "f8", "months", "Months until its loan is repaid"),
+        Column("debt_service", "f8", "money a month", "Interest and principal due"),
+        Column("interest", "f8", "money a month", "Loan interest paid less deposit interest earned"),
+        Column("dividends", "f8", "money a month", "Dividends paid"),
         Column("arrears", "i4", "months", "Months of debt service missed in a row"),
         Column("exclusion", "i4", "months", "Months left without credit (firms: always 0)"),
         Column("defaulted", "?", "-", "Struck by default this month"),
         Column("bankrupt", "?", "-", "Went bankrupt this month"),
         Column("refused", "?", "-", "Last loan application refused"),
+        # the rest
+        Column("last_price", "f8", "money", "Posted price of the month before", 1.0),
+        Column("investment", "f8", "units a month", "Capital goods bought"),
+        Column("opening_sales", "f8", "units a month", "Sales at the opening: the scale of its reward", 1.0),
+        Column("applicants", "i4", "households", "Applicants this month"),
     )
 
     @classmethod

@@ -23,33 +23,34 @@ class Household(MacroAgent):
     agent_type = HOUSEHOLD
     reward_names = ("consumption", "labor", "savings", "debt", "default")
     columns = (
-        # what the goods market touches, in one cache line
+        # first cache line: work and money
         Column("deposits", "f8", "money", "Deposits at its bank"),
+        Column("wage", "f8", "money a month", "Wage for full hours, the last one when unemployed"),
+        Column("income", "f8", "money a month", "Last month's income after tax"),
+        Column("hours", "f8", "full time 1", "Hours offered", 1.0),
+        Column("ownership", "f8", "share", "Share in all firms and banks"),
+        Column("bank_id", "i4", "row", "Its bank's row in model.commercial_banks"),
+        Column("employer_id", "i4", "row", "Its employer's row in model.firms, -1 if unemployed", -1),
+        Column("lender_id", "i4", "row", "Row of the bank that holds its loan"),
+        Column("spell", "i4", "months", "Months unemployed in a row"),
+        Column("employed", "?", "-", "Has a job"),
+        Column("defaulted", "?", "-", "Defaulted this month"),
+        Column("refused", "?", "-", "Last loan application refused"),
+        # second: debt and plans
+        Column("debt", "f8", "money", "Outstanding loan"),
+        Column("loan_rate", "f8", "annual", "Rate of its loan"),
+        Column("loan_term", "f8", "months", "Months until its loan is repaid"),
+        Column("debt_service", "f8", "money a month", "Interest and principal due"),
+        Column("loan_request", "f8", "money", "Loan applied for this month"),
+        Column("arrears", "i4", "months", "Months of debt service missed in a row"),
+        Column("exclusion", "i4", "months", "Months left without credit after a default"),
         Column("consumption_rate", "f8", "share", "Share of cash on hand it plans to spend", 0.149),
+        Column("savings_taste", "f8", "-", "Weight on savings utility relative to the mean", 1.0),
+        # third: shopping
         Column("spending", "f8", "money a month", "Spent on goods"),
         Column("consumption", "f8", "units a month", "Goods bought"),
         Column("shopping_price", "f8", "money", "Mean price it paid"),
         Column("shopping_inflation", "f8", "log", "Change of the mean price it paid"),
-        Column("bank_id", "i4", "row", "Its bank's row in model.commercial_banks"),
-        Column("employer_id", "i4", "row", "Its employer's row in model.firms, -1 if unemployed", -1),
-        Column("hours", "f8", "full time 1", "Hours offered", 1.0),
-        # everything else
-        Column("debt", "f8", "money", "Outstanding loan"),
-        Column("loan_rate", "f8", "annual", "Rate of its loan"),
-        Column("loan_term", "f8", "months", "Months until its loan is repaid"),
-        Column("wage", "f8", "money a month", "Wage for full hours, the last one when unemployed"),
-        Column("income", "f8", "money a month", "Last month's income after tax"),
-        Column("debt_service", "f8", "money a month", "Interest and principal due"),
-        Column("loan_request", "f8", "money", "Loan applied for this month"),
-        Column("savings_taste", "f8", "-", "Weight on savings utility relative to the mean", 1.0),
-        Column("ownership", "f8", "share", "Share in all firms and banks"),
-        Column("lender_id", "i4", "row", "Row of the bank that holds its loan"),
-        Column("spell", "i4", "months", "Months unemployed in a row"),
-        Column("arrears", "i4", "months", "Months of debt service missed in a row"),
-        Column("exclusion", "i4", "months", "Months left without credit after a default"),
-        Column("employed", "?", "-", "Has a job"),
-        Column("defaulted", "?", "-", "Defaulted this month"),
-        Column("refused", "?", "-", "Last loan application refused"),
     )
 
     @classmethod

@@ -11,7 +11,7 @@ import numpy as np
 
 from macro_mesa import ledger
 from macro_mesa.aggregates import price_relative
-from macro_mesa.compiled import jit
+from macro_mesa.compiled import inlined, jit
 from macro_mesa.ledger import CONSUMPTION, FIRMS_CAPITAL, FIRMS_CURRENT, HOUSEHOLDS, INVESTMENT
 from macro_mesa.random_streams import Purpose, next_pair, seed_sequence, shuffle
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _NOBODY = -1
 
 
-@jit
+@inlined
 def rank_sellers(sellers, scores, disadvantage, key, month, agent):
     """Sample sellers and draw their exponential race: the earliest is preferred, one at infinity never comes."""
     number = len(disadvantage)
@@ -33,7 +33,7 @@ def rank_sellers(sellers, scores, disadvantage, key, month, agent):
         scores[quote] = -np.log(luck) * disadvantage[f]
 
 
-@jit
+@inlined
 def refuse(sellers, scores, own):
     """A firm does not buy from itself."""
     for quote in range(len(sellers)):
@@ -41,7 +41,7 @@ def refuse(sellers, scores, own):
             scores[quote] = np.inf
 
 
-@jit
+@inlined
 def next_seller(sellers, scores):
     """The preferred seller not yet visited, or nobody."""
     best = 0
@@ -54,7 +54,7 @@ def next_seller(sellers, scores):
     return sellers[best]
 
 
-@jit
+@inlined
 def buy(money, units, sellers, scores, disadvantage, prices, stocks, sold, revenue):
     """Buy up to ``units`` with up to ``money`` over the ranked sellers; returns units bought and money spent."""
     bought = 0.0

@@ -37,6 +37,16 @@ def hire(households, i, firms, f):
 
 
 @jit
+def trim(households, firms, first, last):
+    """Dismiss workers above their firms' targets among the households from ``first`` to before ``last``."""
+    for i in range(first, last):
+        if households[i].employed:
+            f = households[i].employer_id
+            if firms[f].employment > firms[f].employment_target:
+                dismiss(households, i, firms)
+
+
+@jit
 def separate(households, firms, parameters, key, month):
     """End jobs by chance, then those above the firms' targets, starting at a random household."""
     p = parameters[0]
@@ -45,12 +55,8 @@ def separate(households, firms, parameters, key, month):
         if households[i].employed and uniform(key, month, Purpose.SEPARATION, i) < p.separation_rate:
             dismiss(households, i, firms)
     start = int(uniform(key, month, Purpose.LAYOFF, 0) * number)
-    for step in range(number):
-        i = (start + step) % number
-        if households[i].employed:
-            f = households[i].employer_id
-            if firms[f].employment > firms[f].employment_target:
-                dismiss(households, i, firms)
+    trim(households, firms, start, number)
+    trim(households, firms, 0, start)
 
 
 @jit
