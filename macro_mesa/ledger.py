@@ -257,9 +257,10 @@ def sector_stocks(households, firms, banks, central_bank, stocks):
 
 
 @jit
-def open_books(households, firms, banks, central_bank, opening_stocks, flows, revaluations):
+def open_books(households, firms, banks, central_bank, opening, stocks, flows, revaluations):
     """Note the stocks a month opens with and set its flows to zero."""
-    sector_stocks(households, firms, banks, central_bank, opening_stocks)
+    sector_stocks(households, firms, banks, central_bank, stocks)
+    opening[:] = stocks
     flows[:] = 0.0
     revaluations[:] = 0.0
 
@@ -334,7 +335,7 @@ class Ledger:
 
     def open_month(self) -> None:
         """Start the month's flows at zero."""
-        open_books(*self._tables(), self.opening_stocks, self.flows, self.revaluations)
+        open_books(*self._tables(), self.opening_stocks, self.stocks, self.flows, self.revaluations)
 
     def close_month(self) -> float:
         """Complete the flow matrix; returns the relative residual of all identities."""
