@@ -120,7 +120,7 @@ class Batch(NamedTuple):
         flat = (rollout.log_probability, rollout.value, advantage, returns)
         return cls(
             torch.from_numpy(normalizer.normalize(observation)),
-            torch.from_numpy(rollout.action.reshape(-1, rollout.action.shape[-1])),
+            torch.from_numpy(rollout.action.reshape(-1, rollout.action.shape[-1])).long(),
             *(torch.from_numpy(array.reshape(-1)) for array in flat),
         )
 

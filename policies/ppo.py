@@ -129,6 +129,8 @@ class PPOLearner:
         self.network = ActorCritic(
             observation_size, self.head_sizes, config.hidden_sizes, generator=weights
         )
+        # walking the modules anew at every step costs as much as the clipping itself
+        self._parameters = dict(self.network.named_parameters())
         self.optimizer = torch.optim.Adam(
             self.network.parameters(), config.learning_rate, eps=1e-5, fused=True
         )
@@ -314,7 +316,7 @@ class PPOLearner:
         config = self.config
         logits, value = self.network(sample.observation)
         log_probability, entropy = self.network.log_probability_and_entropy(
-            logits, sample.action.long()
+            logits, sample.action
         )
         log_ratio = log_probability - sample.log_probability
         ratio = log_ratio.exp()
@@ -338,17 +340,13 @@ class PPOLearner:
 
     def _clip_gradients(self) -> float:
         """Scales the gradients down to the largest norm allowed; returns the norm before."""
-        gradients = {
-            name: parameter.grad
-            for name, parameter in self.network.named_parameters()
-            if parameter.grad is not None
-        }
+        gradients = {name: x.grad for name, x in self._parameters.items() if x.grad is not None}
         norm = nn.utils.get_total_norm(gradients.values())
         if not norm.isfinite():
             for name, gradient in gradients.items():
                 self._require_finite(f"gradient of {name}", gradient.numpy())
         nn.utils.clip_grads_with_norm_(
-            self.network.parameters(), self.config.max_gradient_norm, norm
+            self._parameters.values(), self.config.max_gradient_norm, norm
         )
         return norm.item()
 
