@@ -11,8 +11,8 @@ from policies.ppo import PPOConfig
 
 # Defaults that differ by type; sources in docs/decisions.md.
 PPO_DEFAULTS: dict[str, dict[str, Any]] = {
-    HOUSEHOLD: {"gamma": 0.97, "minibatch_size": 1024, "learning_rate": 6e-4, "sample_fraction": 0.25, "entropy_coefficient": 0.02, "final_entropy_coefficient": 0.01},
-    FIRM: {"gamma": 0.98, "minibatch_size": 1024, "learning_rate": 6e-4, "entropy_coefficient": 0.01, "final_entropy_coefficient": 0.005},
+    HOUSEHOLD: {"gamma": 0.97, "minibatch_size": 1024, "learning_rate": 8e-4, "sample_fraction": 0.15, "entropy_coefficient": 0.02, "final_entropy_coefficient": 0.01},
+    FIRM: {"gamma": 0.98, "minibatch_size": 1024, "learning_rate": 8e-4, "sample_fraction": 0.6, "entropy_coefficient": 0.01, "final_entropy_coefficient": 0.005},
     COMMERCIAL_BANK: {"gamma": 0.99, "learning_rate": 6e-4, "minibatch_size": 512, "entropy_coefficient": 0.01, "final_entropy_coefficient": 0.005},
     CENTRAL_BANK: {"gamma": 0.99, "learning_rate": 6e-4, "minibatch_size": 64, "epochs": 8, "entropy_coefficient": 0.01, "final_entropy_coefficient": 0.005},
 }  # fmt: skip
