@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -74,3 +75,13 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("training") / "best"
     trainer.save_best(folder)
     return folder
+
+
+def check_jobs(model):
+    """Every household has one job or none, and firms count the same jobs."""
+    households, firms = model.households, model.firms
+    at_work = households.employer_id[households.employed]
+    np.testing.assert_array_equal(firms.employment, np.bincount(at_work, minlength=len(firms)))
+    assert (households.employer_id[~households.employed] == -1).all()
+    assert (at_work >= 0).all()
+    assert firms.employment.sum() + (~households.employed).sum() == len(households)
