@@ -9,7 +9,7 @@ import numpy as np
 
 from macro_mesa.config import ConfigError, Parameters
 from macro_mesa.spaces import SPACES
-from policies.checkpoint import CheckpointError, load_checkpoint
+from policies.checkpoint import CheckpointError, below, load_checkpoint
 from policies.networks import NumpyActorCritic
 from policies.normalization import RunningNormalizer
 
@@ -67,16 +67,12 @@ def checkpoint_policy(agent_type: str, argument: str, parameters: Parameters) ->
         raise CheckpointError(f"{folder} holds no policy for {agent_type}")
     if described != space_description(agent_type):
         raise CheckpointError(f"{folder} was trained for other observations or actions of {agent_type} than today's")
-    mine = {name.removeprefix(f"{agent_type}."): a for name, a in arrays.items() if name.startswith(f"{agent_type}.")}
-    network = NumpyActorCritic(_below(mine, "network."), SPACES[agent_type].head_sizes)
+    mine = below(arrays, f"{agent_type}.")
+    network = NumpyActorCritic(below(mine, "network."), SPACES[agent_type].head_sizes)
     normalizer = RunningNormalizer(SPACES[agent_type].size)
-    normalizer.load_state(_below(mine, "normalizer."))
+    normalizer.load_state(below(mine, "normalizer."))
     normalizer.frozen = True
     return LearnedPolicy(network, normalizer, greedy)
-
-
-def _below(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
 @functools.lru_cache(maxsize=16)

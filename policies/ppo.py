@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn import functional
 
 from policies.buffer import Batch, Rollout
-from policies.checkpoint import CheckpointError, require_arrays
+from policies.checkpoint import CheckpointError, below, require_arrays
 from policies.networks import ActorCritic, NumpyActorCritic
 from policies.normalization import ReturnScaler, RunningNormalizer
 
@@ -274,8 +274,8 @@ class PPOLearner:
             parameter.data.copy_(torch.from_numpy(arrays[f"network.{name}"]))
             for key, moment in self.optimizer.state[parameter].items():
                 moment.copy_(torch.from_numpy(arrays[f"adam.{name}.{key}"]))
-        self.normalizer.load_state(_under("normalizer.", arrays))
-        self.scaler.load_state(_under("scaler.", arrays))
+        self.normalizer.load_state(below(arrays, "normalizer."))
+        self.scaler.load_state(below(arrays, "scaler."))
         self.twin = NumpyActorCritic.from_torch(self.network)
 
     def _descend(self, batch: Batch, rate: float, bonus: float) -> dict[str, Any]:
@@ -380,7 +380,3 @@ def _value_loss(config: PPOConfig, value: torch.Tensor, sample: Batch) -> torch.
 
 def _linear(start: float, end: float, progress: float) -> float:
     return start + (end - start) * progress
-
-
-def _under(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {name.removeprefix(prefix): x for name, x in arrays.items() if name.startswith(prefix)}

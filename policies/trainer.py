@@ -18,7 +18,7 @@ from macro_mesa.model import MacroModel
 from macro_mesa.policy import Policy
 from macro_mesa.rules import RuleOfThumb
 from macro_mesa.spaces import AGENT_TYPES, CENTRAL_BANK, SPACES
-from policies.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from policies.checkpoint import CheckpointError, below, load_checkpoint, save_checkpoint
 from policies.config import TrainingConfig, ppo_configs, training_config
 from policies.learned import LearnedPolicy, space_description
 from policies.ppo import PPOConfig, PPOLearner
@@ -297,19 +297,15 @@ class Trainer:
 
     def _restore(self, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
         for kind, learner in self.learners.items():
-            learner.load_state(_below(arrays, f"{kind}."), meta["learners"][kind])
+            learner.load_state(below(arrays, f"{kind}."), meta["learners"][kind])
         self.update, self.episodes, self.agent_steps = meta["update"], meta["episodes"], meta["agent_steps"]
         self.best_score = -np.inf if meta["best_score"] is None else meta["best_score"]
         self.scored_types, self.baselines = meta["scored_types"], meta["baselines"]
         self.horizons = list(meta["horizons"])
         self.economies.models = [
-            state.unpack(MacroModel, "random", described, _below(arrays, f"economy.{number}."))
+            state.unpack(MacroModel, "random", described, below(arrays, f"economy.{number}."))
             for number, described in enumerate(meta["economies"])
         ]
-
-
-def _below(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
 class StopRequest:
