@@ -12,29 +12,18 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-import yaml
-
-from macro_mesa.config import ConfigError, Parameters, unknown_key
+from macro_mesa.config import ConfigError, Parameters
 from macro_mesa.experiments.evaluation import FIRST_HELD_OUT_SEED, Episode, evaluate, run_episode
+from macro_mesa.experiments.scenario import SECTIONS, read_scenario
 from macro_mesa.experiments.transmission import impulse_responses
 from macro_mesa.policy import make_policies
 from macro_mesa.run_folder import RunFolder, write_json, write_text
-from macro_mesa.shocks import read_shocks
 from macro_mesa.spaces import AGENT_TYPES
 
-MODES = ("train", "eval", "simulate")
-# sections of a settings file: what each holds, in Python and in words
-SECTIONS: dict[str, tuple[tuple[type, ...], str]] = {
-    "model": ((dict,), "a mapping of parameters"),
-    "training": ((dict,), "a mapping of training settings"),
-    "ppo": ((dict,), "a mapping of agent types to settings"),
-    "shocks": ((list,), "a list of dated shocks"),
-    "policy": ((str, dict), "a name or a mapping of agent types to names"),
-}
 RATE_RISE: dict[str, Any] = {"kind": "policy_rate", "size": 0.01, "duration": 12}
 HELD_OUT_PAIRS = 24
 
@@ -50,7 +39,7 @@ class Parser(argparse.ArgumentParser):
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The command line; raises ``ConfigError``."""
     parser = Parser(description=__doc__.splitlines()[0], allow_abbrev=False)  # type: ignore[union-attr]
-    parser.add_argument("--mode", choices=MODES, default="simulate", help="what to do (default: simulate)")
+    parser.add_argument("--mode", choices=tuple(MODES), default="simulate", help="what to do (default: simulate)")
     parser.add_argument("--epochs", type=int, help="training updates (default 500)")
     parser.add_argument("--sim-length", type=int, help="months of an episode (default 120)")
     parser.add_argument("--num-households", type=int, help="households (default 100)")
@@ -78,19 +67,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def configuration(options: argparse.Namespace) -> dict[str, Any]:
     """Settings by section: the file, then ``--set``, then the flags."""
-    settings: dict[str, Any] = {"model": {}, "training": {}, "ppo": {}, "shocks": []}
-    if options.config:
-        settings |= _read_yaml(options.config)
-    for assignment in options.set:
-        _assign(settings, assignment)
-    for flag in ("num_households", "num_firms", "num_banks"):
-        if getattr(options, flag) is not None:
-            settings["model"][flag] = getattr(options, flag)
-    for flag in ("epochs", "sim_length"):
-        if getattr(options, flag) is not None:
-            settings["training"][flag] = getattr(options, flag)
-    settings["shocks"] = [*settings["shocks"], *(_shock(text) for text in options.shock)]
-    read_shocks(settings["shocks"])
+    flags = {("model", name): getattr(options, name) for name in ("num_households", "num_firms", "num_banks")}
+    flags |= {("training", name): getattr(options, name) for name in ("epochs", "sim_length")}
+    settings = read_scenario(options.config, options.set, options.shock, flags)
     if options.policy:
         settings["policy"] = options.policy
     make_policies(settings.get("policy", "rule"), Parameters.create(settings["model"]))
@@ -103,75 +82,19 @@ def configuration(options: argparse.Namespace) -> dict[str, Any]:
     return settings
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise ConfigError(f"cannot read --config {path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"--config {path} is not YAML: {reason}") from None
-    if not isinstance(content, dict):
-        raise ConfigError(f"--config {path} must have the sections {', '.join(SECTIONS)}, got {type(content).__name__}")
-    for section, value in content.items():
-        if section not in SECTIONS:
-            raise ConfigError(f"--config {path}: {unknown_key(str(section), SECTIONS)}")
-        expected, word = SECTIONS[section]
-        if not isinstance(value, expected):
-            raise ConfigError(f"--config {path}: section {section} must be {word}, got {type(value).__name__}")
-    return content
-
-
-def _assign(settings: dict[str, Any], assignment: str) -> None:
-    """``num_firms=30``, ``training.economies=8``, ``ppo.household.gamma=.95`` or ``policy=random``."""
-    key, equals, text = assignment.partition("=")
-    if not equals or not key:
-        raise ConfigError(f"--set takes KEY=VALUE, got {assignment!r}")
-    *sections, name = key.split(".")
-    if key == "policy":
-        settings["policy"] = text
-        return
-    if sections and sections[0] not in ("model", "training", "ppo"):
-        raise ConfigError(f"--set {key}: {unknown_key(sections[0], SECTIONS)}")
-    place = settings
-    for section in sections or ["model"]:
-        place = place.setdefault(section, {})
-        if not isinstance(place, dict):
-            raise ConfigError(f"--set {key}: {section} has no keys of its own")
-    place[name] = _value(text)
-
-
-def _value(text: str) -> Any:
-    """A value as JSON or YAML would read it."""
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        try:
-            return yaml.safe_load(text)
-        except yaml.YAMLError:
-            return text
-
-
-def _shock(text: str) -> dict[str, Any]:
-    """``kind=policy_rate,size=0.01,start=24,duration=12``."""
-    entries = [entry.partition("=") for entry in text.split(",")]
-    if not all(equals for _, equals, _ in entries):
-        raise ConfigError(f"--shock takes kind=...,size=...,start=...,duration=..., got {text!r}")
-    return {key.strip(): _value(value) for key, _, value in entries}
-
-
 # --- train
 def train(options: argparse.Namespace) -> Path:
     """Train all agent types, then evaluate the best policies on held-out seeds."""
     from policies.config import ppo_configs, training_config
     from policies.trainer import Trainer
     from policies.trainer import train as run_training
+    from policies.training_log import TrainingLog, read_updates
     from visualization.progress import TrainingProgress
 
     if options.resume:
         path = _existing(options.resume, "--resume")
         trainer = Trainer.load(path / "models" / "last", options.epochs)
-        updates = _read_updates(path / "logs" / "train_stats.json", trainer.update)
+        updates = read_updates(path / "logs" / "train_stats.json", trainer.update)
         folder = RunFolder(path)
     else:
         settings = configuration(options)
@@ -198,58 +121,6 @@ def train(options: argparse.Namespace) -> Path:
         log.close()
     report(folder, folder.models / "best", trainer.parameters, trainer.config.sim_length, trainer.shocks, options)
     return folder.path
-
-
-class TrainingLog:
-    """``train_stats.json``, its figure, and TensorBoard."""
-
-    def __init__(self, folder: RunFolder, trainer: Any, updates: list[dict[str, Any]]) -> None:
-        from torch.utils.tensorboard import SummaryWriter
-
-        self._folder = folder
-        self._trainer = trainer
-        self._updates = updates
-        self._board = SummaryWriter(folder.logs / "tensorboard", purge_step=trainer.update or None)
-
-    def __call__(self, statistics: dict[str, Any]) -> None:
-        """Note one update."""
-        self._updates.append(statistics)
-        for name, value in _flat(statistics):
-            self._board.add_scalar(name, value, statistics["update"])
-        if statistics["update"] % self._trainer.config.checkpoint_interval == 0:
-            self._write()
-
-    def _write(self) -> None:
-        content = {"updates": self._updates, "baselines": self._trainer.baselines, "seconds": self._trainer.seconds}
-        write_json(self._folder.logs / "train_stats.json", content)
-
-    def close(self) -> None:
-        """Write what there is."""
-        self._board.close()
-        if self._updates:
-            self._write()
-
-
-def _flat(statistics: Mapping[str, Any], prefix: str = "") -> list[tuple[str, float]]:
-    """Numbers of nested mappings as ``type/diagnostic/part``."""
-    found = []
-    for key, value in statistics.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, Mapping):
-            found += _flat(value, f"{name}/")
-        elif isinstance(value, list) and value and all(isinstance(part, int | float) for part in value):
-            found += [(f"{name}/{number}", float(part)) for number, part in enumerate(value)]
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            found.append((name, float(value)))
-    return found
-
-
-def _read_updates(path: Path, done: int) -> list[dict[str, Any]]:
-    """The statistics of the updates that the checkpoint has seen."""
-    try:
-        return [entry for entry in json.loads(path.read_text())["updates"] if entry["update"] <= done]
-    except (OSError, ValueError, KeyError) as error:
-        raise ConfigError(f"cannot resume: {path} is missing or damaged ({error})") from None
 
 
 def _existing(path: Path, flag: str) -> Path:
@@ -383,11 +254,18 @@ def simulate(options: argparse.Namespace) -> Path:
     return folder.path
 
 
+MODES: dict[str, Callable[[argparse.Namespace], Path]] = {
+    "train": train,
+    "eval": evaluate_checkpoint,
+    "simulate": simulate,
+}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code."""
     try:
         options = parse(sys.argv[1:] if arguments is None else arguments)
-        path = {"train": train, "eval": evaluate_checkpoint, "simulate": simulate}[options.mode](options)
+        path = MODES[options.mode](options)
     except (ValueError, FloatingPointError) as error:
         # ConfigError and CheckpointError are one sentence each; so is a numerical failure
         if type(error) is ValueError:
