@@ -6,6 +6,7 @@ Another package adds a policy by an entry point in the group ``macro_mesa.polici
 ``(agent_type, argument, parameters) -> Policy``; ``policy="name:argument"`` then finds it.
 """
 
+import functools
 from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -113,8 +114,12 @@ BUILT_IN: dict[str, Factory] = {
 }
 
 
-def available_policies() -> dict[str, Factory]:
-    """All named policies: the built-in ones and those that installed packages register."""
+@functools.cache
+def available_policies() -> Mapping[str, Factory]:
+    """All named policies: the built-in ones and those that installed packages register.
+
+    Asked once a process: reading the metadata of all installed packages takes longer than opening an economy.
+    """
     found = {entry.name: entry for entry in entry_points(group=ENTRY_POINT_GROUP)}
     return {**{name: _lazily(entry) for name, entry in found.items()}, **BUILT_IN}
 

@@ -1,17 +1,12 @@
-"""A model's complete state on disk: arrays as safetensors, the rest as JSON; data, never code."""
+"""A model's complete state on disk: arrays and a description, as an archive; data, never code."""
 
-import hashlib
-import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load as load_bytes
-from safetensors.numpy import save as save_bytes
 
 from macro_mesa.aggregates import ECONOMY_COLUMNS
+from macro_mesa.archive import Archive
 from macro_mesa.config import ConfigError
 from macro_mesa.population import MacroAgent, Population
 from macro_mesa.shocks import read_shocks
@@ -20,10 +15,9 @@ if TYPE_CHECKING:
     from macro_mesa.model import MacroModel
 
 ECONOMY_NAMES = [column.name for column in ECONOMY_COLUMNS]
-FORMAT = "macro-mesa model"
-VERSION = 1
-ARRAYS = "state.safetensors"
-DESCRIPTION = "model.json"
+MODEL = Archive("macro-mesa-model", 2, "state.safetensors", "model.json", ConfigError)
+MAX_MONTHS = 1_000_000
+BOOKS_CLOSE = 1.0e-6  # what the month's own check asks for
 
 
 def pack(model: "MacroModel") -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -46,61 +40,34 @@ def pack(model: "MacroModel") -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 def unpack(
     model_class: type["MacroModel"], policy: Any, description: dict[str, Any], arrays: dict[str, np.ndarray]
 ) -> "MacroModel":
-    """The model that ``pack`` described, under ``policy``; raises ``ConfigError`` if something is missing."""
+    """The model that ``pack`` described, under ``policy``.
+
+    Raises ``ConfigError`` if something is missing, of another size or type, or no state an economy can be in.
+    """
     try:
         model = model_class(**description["parameters"], policy=policy, shocks=description["shocks"], rng=0)
         _restore(model, description, arrays)
     except ConfigError:
         raise
-    except (KeyError, TypeError, IndexError, ValueError) as error:
+    except (KeyError, TypeError, IndexError, ValueError, AttributeError, OverflowError) as error:
         raise ConfigError(f"the saved model is incomplete or of other sizes: {error}") from None
+    _require_possible(model)
     return model
 
 
 def save(model: "MacroModel", folder: Path) -> None:
-    """Write ``model`` to ``folder``; raises ``ConfigError`` if it cannot be written or a policy has no name."""
+    """Write ``model`` to ``folder``, in place of what was saved there, whole or not at all.
+
+    Raises ``ConfigError`` if the folder cannot be written or holds something else, or a policy has no name.
+    """
     description, arrays = pack(model)
-    description |= {"format": FORMAT, "version": VERSION, "policy": _named_policy(model.policy)}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        content = save_bytes(arrays)
-        description["sha256"] = hashlib.sha256(content).hexdigest()
-        # each file is moved into place whole; the sum ties the two together
-        _replace(folder / ARRAYS, content)
-        _replace(folder / DESCRIPTION, json.dumps(description, indent=1, allow_nan=False).encode())
-    except OSError as error:
-        raise ConfigError(f"cannot save the model to {folder}: {error.strerror}") from None
+    MODEL.write(folder, arrays, description | {"policy": _named_policy(model.policy)})
 
 
 def load(model_class: type["MacroModel"], folder: Path, policy: Any) -> "MacroModel":
-    """The model saved in ``folder``, under its own policies unless ``policy`` is given."""
-    description, arrays = _read(folder)
+    """The model saved in ``folder``, under its own policies unless ``policy`` is given; raises ``ConfigError``."""
+    arrays, description = MODEL.read(folder)
     return unpack(model_class, description.get("policy") if policy is None else policy, description, arrays)
-
-
-def _read(folder: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    try:
-        description = json.loads((folder / DESCRIPTION).read_text())
-        content = (folder / ARRAYS).read_bytes()
-        arrays = load_bytes(content)
-    except FileNotFoundError as error:
-        raise ConfigError(f"no saved model in {folder}: {error.filename} is missing") from None
-    except (OSError, ValueError, SafetensorError) as error:
-        raise ConfigError(f"the model saved in {folder} cannot be read: {error}") from None
-    if not isinstance(description, dict) or description.get("format") != FORMAT:
-        raise ConfigError(f"{folder / DESCRIPTION} does not describe a saved model")
-    if description.get("version") != VERSION:
-        raise ConfigError(f"{folder} was saved in format {description.get('version')}, this is {VERSION}")
-    if description.get("sha256") != hashlib.sha256(content).hexdigest():
-        raise ConfigError(f"{folder / ARRAYS} does not match {DESCRIPTION}: one of them was changed or cut off")
-    return description, arrays
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file under another name, then move it into place."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
 
 
 def _arrays(model: "MacroModel") -> dict[str, np.ndarray]:
@@ -137,7 +104,13 @@ def _describe(population: Population) -> dict[str, Any]:
 
 def _restore(model: "MacroModel", description: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
     for kind, population in model.populations.items():
-        _restore_population(population, description["populations"][kind], arrays)
+        _resize(population, description["populations"][kind], len(arrays[f"{kind}.unique_id"]))
+    _require_layout(_arrays(model), arrays)
+    for kind, population in model.populations.items():
+        for name in population.column_names:
+            getattr(population, name)[:] = arrays[f"{kind}.{name}"]
+        population.terminated[: population.size] = arrays[f"{kind}.terminated"]
+        population.rename(arrays[f"{kind}.unique_id"].tolist())
     for name in ECONOMY_NAMES:
         model.economy[name] = arrays[f"economy.{name}"]
     for name in ("flows", "revaluations", "stocks", "opening_stocks"):
@@ -150,6 +123,8 @@ def _restore(model: "MacroModel", description: dict[str, Any], arrays: dict[str,
     model.datacollector._collection_steps = arrays["collection_steps"].tolist()
     model.month = description["month"]
     # Mesa's clock moves through its event list: replay it to the saved month, with nothing happening
+    if not 0 <= description["time"] <= MAX_MONTHS:
+        raise ConfigError(f"the saved model's time must be 0 to {MAX_MONTHS} months, got {description['time']!r}")
     model._user_step, real_step = _nothing, model._user_step
     while model.time < description["time"]:
         model._wrapped_step()
@@ -167,17 +142,51 @@ def _nothing() -> None:
     """A month in which nobody moves."""
 
 
-def _restore_population(population: Population, description: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-    while len(population) > description["size"]:
+def _resize(population: Population, description: dict[str, Any], size: int) -> None:
+    """As many agents as were saved, each of its class."""
+    if description["size"] != size or size < 1:
+        raise ConfigError(f"the saved model has {size} of {population.agent_type}, it describes {description['size']}")
+    while len(population) > size:
         population.discard(len(population) - 1)
-    if len(population) < description["size"]:
-        population.extend(description["size"] - len(population))
+    if len(population) < size:
+        population.extend(size - len(population))
     for row, name in description["classes"].items():
         population.recast([int(row)], _subclass_named(population.core, name))
-    for name in population.column_names:
-        getattr(population, name)[:] = arrays[f"{population.agent_type}.{name}"]
-    population.terminated[: population.size] = arrays[f"{population.agent_type}.terminated"]
-    population.rename(arrays[f"{population.agent_type}.unique_id"].tolist())
+
+
+def _require_layout(expected: dict[str, np.ndarray], found: dict[str, np.ndarray]) -> None:
+    """Refuse arrays that numpy would stretch or convert in silence; histories may have any length, the same."""
+    months = found["collection_steps"].shape
+    for name, wanted in expected.items():
+        collected = name == "collection_steps" or name.startswith("collected.")
+        shape = months if collected else wanted.shape
+        # a statistic that is a whole number in every month is kept as one
+        kinds = "if" if collected else wanted.dtype.kind
+        got = found[name]
+        if got.shape != shape or got.dtype.kind not in kinds or (collected and got.ndim != 1):
+            raise ConfigError(f"the saved model has {name} as {got.dtype} {got.shape}, must be {wanted.dtype} {shape}")
+
+
+def _require_possible(model: "MacroModel") -> None:
+    """Refuse a state that no economy can be in: compiled loops would read beyond their tables."""
+    households, firms, banks = model.households, model.firms, model.commercial_banks
+    tables = {kind: population.table for kind, population in model.populations.items()} | {"economy": model.economy}
+    for kind, table in tables.items():
+        for name in table.dtype.names or ():
+            if not np.isfinite(table[name]).all():
+                raise ConfigError(f"the saved model holds NaN or infinity in {name} of {kind}")
+    for clients in (households, firms):
+        for name in ("bank_id", "lender_id"):
+            column = getattr(clients, name)
+            if column.min() < 0 or column.max() >= len(banks):
+                raise ConfigError(f"the saved model has a {clients.agent_type} whose {name} is no bank")
+    at_work = households.employer_id[households.employed]
+    if len(at_work) and (at_work.min() < 0 or at_work.max() >= len(firms)):
+        raise ConfigError("the saved model has a household whose employer_id is no firm")
+    if not np.array_equal(np.bincount(at_work, minlength=len(firms)), firms.employment):
+        raise ConfigError("the saved model's firms count other workers than its households")
+    if not model.ledger.residual() < BOOKS_CLOSE:
+        raise ConfigError(f"the saved model's books do not close: residual {model.ledger.residual():.1e}")
 
 
 def _subclass_named(core: type[MacroAgent], name: str) -> type[MacroAgent]:

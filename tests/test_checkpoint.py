@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from macro_mesa.archive import SEAL, _seal
 from policies.checkpoint import (
+    CHECKPOINT,
     MANIFEST,
-    MAX_MANIFEST_BYTES,
     WEIGHTS,
     CheckpointError,
     load_checkpoint,
@@ -37,8 +38,10 @@ def folder(tmp_path: Path) -> Path:
 
 
 def edit_manifest(folder: Path, **changes) -> None:
-    manifest = json.loads((folder / MANIFEST).read_text())
-    (folder / MANIFEST).write_text(json.dumps(manifest | changes))
+    """Other entries, with a checksum that vouches for them."""
+    manifest = json.loads((folder / MANIFEST).read_text()) | changes
+    del manifest[SEAL]
+    (folder / MANIFEST).write_text(json.dumps(manifest | {SEAL: _seal(manifest)}))
 
 
 def replace_weights(folder: Path, content: bytes) -> None:
@@ -83,7 +86,7 @@ def test_an_interrupted_save_leaves_a_whole_checkpoint(folder, monkeypatch, func
         if function == "replace" and calls >= 2:  # a save renames twice
             save_checkpoint(folder, {"new": np.ones(3)}, {"updates": 4})
         else:
-            with pytest.raises(OSError, match="power cut"):
+            with pytest.raises(CheckpointError, match="power cut"):
                 save_checkpoint(folder, {"new": np.ones(3)}, {"updates": 4})
     _, meta = load_checkpoint(folder)
     renamed = calls >= 2 if function == "replace" else calls == 3  # the folder's sync comes last
@@ -104,7 +107,7 @@ def test_a_second_interruption_still_leaves_the_first_checkpoint(folder, monkeyp
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", interrupted)
-        with pytest.raises(OSError, match="power cut"):
+        with pytest.raises(CheckpointError, match="power cut"):
             save_checkpoint(folder, {}, {"updates": 4})
     assert load_checkpoint(folder)[1] == META
 
@@ -120,7 +123,7 @@ def test_meta_that_is_not_json_is_refused_before_anything_is_written(folder):
 def test_a_folder_that_is_no_checkpoint_is_not_overwritten(tmp_path):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.tex").write_text("years of work")
-    with pytest.raises(CheckpointError, match="is not a checkpoint"):
+    with pytest.raises(CheckpointError, match="is not a macro-mesa-checkpoint"):
         save_checkpoint(tmp_path / "thesis", ARRAYS, META)
     assert (tmp_path / "thesis" / "chapter.tex").read_text() == "years of work"
 
@@ -158,7 +161,7 @@ def test_missing_folder_and_files_are_refused(folder):
     ("changes", "message"),
     [
         ({"format": "stable-baselines3"}, "is foreign"),
-        ({"version": 2}, "version 2, must be 1"),
+        ({"version": 3}, "version 3, must be 2"),
         ({"meta": None}, "no valid 'meta'"),
         ({"weights_sha256": "0" * 64}, "SHA-256"),
         ({"weights_bytes": 3}, "records 3"),
@@ -180,7 +183,7 @@ def test_manifests_that_are_no_json_object_are_refused(folder, content):
 
 def test_a_manifest_too_large_is_not_read(folder):
     with (folder / MANIFEST).open("ab") as file:
-        file.truncate(MAX_MANIFEST_BYTES + 1)
+        file.truncate(CHECKPOINT.max_description_bytes + 1)
     with pytest.raises(CheckpointError, match="at most"):
         load_checkpoint(folder)
 
