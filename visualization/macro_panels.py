@@ -111,14 +111,14 @@ PANELS: dict[str, Panel] = {
     ),
     "rates": Panel(
         "Interest rates", "% a year",
-        (Line("policy", INK, column("policy_rate")), Line("lending", VERMILION, column("lending_rate")),
-         Line("deposit", GREEN, column("deposit_rate"))),
+        (Line("policy", INK, column("policy_rate")), Line("lending", VERMILION, column("lending_rate"), "--"),
+         Line("deposit", GREEN, column("deposit_rate"), DOTS)),
         percent=True,
     ),
     "demand": Panel(
         "Consumption and investment", "real, first year = 100",
         (Line("consumption", BLUE, first_year_is_100("consumption")),
-         Line("investment", ORANGE, first_year_is_100("investment"))),
+         Line("investment", ORANGE, first_year_is_100("investment"), "--")),
         span=10.0,
     ),
     "credit": Panel(
@@ -128,14 +128,14 @@ PANELS: dict[str, Panel] = {
     "new_loans": Panel(
         "New loans", "% of monthly GDP",
         (Line("all", BLUE, after_opening(share_of_output("new_loans", 1))),
-         Line("to households", ORANGE, after_opening(share_of_output("new_household_loans", 1)))),
+         Line("to households", ORANGE, after_opening(share_of_output("new_household_loans", 1)), "--")),
         percent=True, from_zero=True,
     ),
     "wages": Panel(
         "Prices and wages", "opening = 100",
         (Line("prices", INK, opening_is_100(column("price_level"))),
-         Line("wage", BLUE, opening_is_100(column("wage"))),
-         Line("real wage", GREEN, opening_is_100(real_wage), "--")),
+         Line("wage", BLUE, opening_is_100(column("wage")), "--"),
+         Line("real wage", GREEN, opening_is_100(real_wage), DOTS)),
         span=10.0,
     ),
     "output_gap": Panel(
@@ -145,8 +145,8 @@ PANELS: dict[str, Panel] = {
     "failures": Panel(
         "Failures", "number in the past 12 months",
         (Line("firms", VERMILION, past_year("bankruptcies")),
-         Line("households", BLUE, past_year("household_defaults")),
-         Line("banks", INK, past_year("bank_resolutions"), "--")),
+         Line("households", BLUE, past_year("household_defaults"), "--"),
+         Line("banks", INK, past_year("bank_resolutions"), DOTS)),
         from_zero=True, counts=True, span=4.0,
     ),
     "bank_capital": Panel(
@@ -177,9 +177,15 @@ def draw_panel(
     runs: Sequence[pd.DataFrame],
     references: Mapping[str, float],
     shaded: Sequence[tuple[float, float]] = (),
+    band_label: str | None = None,
 ) -> None:
     """Draw a panel: each line of one run, or the median and 10-90 % band of several."""
-    for line in panel.lines:
+    runs = [run for run in runs if len(run)]
+    if not runs:
+        style.say(axes, "no month has been run yet")
+        style.dress(axes, panel.title, "month", panel.unit)
+        return
+    for number, line in enumerate(panel.lines):
         values = pd.concat([line.series(run) for run in runs], axis=1)
         axes.plot(
             values.index,
@@ -193,10 +199,11 @@ def draw_panel(
         )
         if len(runs) > 1:
             low, high = values.quantile(0.1, axis=1), values.quantile(0.9, axis=1)
-            axes.fill_between(values.index, low, high, color=line.colour, alpha=0.16, linewidth=0)
+            label = band_label if number == 0 else None
+            axes.fill_between(values.index, low, high, color=line.colour, alpha=0.16, linewidth=0, label=label)
     if not any(np.isfinite(line.get_ydata()).any() for line in axes.lines):
         axes.set_yticks([])
-        axes.text(0.5, 0.5, "from month 1 on", transform=axes.transAxes, ha="center", color=GREY)
+        style.say(axes, "from month 1 on")
     _reference(axes, panel, references)
     for start, end in shaded:
         axes.axvspan(start, end, color=GREY, alpha=0.15, linewidth=0)

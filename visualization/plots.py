@@ -62,15 +62,16 @@ def macro_panel(
     inflation_target: float = 0.02,
     natural_unemployment: float = 0.06,
     shaded: Sequence[tuple[float, float]] = (),
+    width: float = style.PANEL_WIDTH,
 ) -> Figure:
     """One panel of ``macro_variables`` by its key in ``PANELS``; spans of months in ``shaded`` are greyed.
 
-    Its margins are fixed, which is quicker to draw and keeps live panels side by side in line.
+    Several runs show their median and the band from the 10th to the 90th percentile: a fan chart.
+    width: inches; what is written keeps its size.
     """
-    figure = Figure(figsize=(4.4, 2.7), dpi=style.DPI, facecolor="white")
-    axes = figure.add_axes((0.125, 0.16, 0.855, 0.67))
+    figure, axes = style.new_panel(width)
     references = {"inflation_target": inflation_target, "natural_unemployment": natural_unemployment}
-    draw_panel(axes, PANELS[name], runs_of(history), references, shaded)
+    draw_panel(axes, PANELS[name], runs_of(history), references, shaded, band_label="10 to 90 % of runs")
     style.set_title(axes, PANELS[name].title, room=True)
     return figure
 

@@ -1,6 +1,7 @@
 """One look for every figure: palette, panels, legends and axes, without touching matplotlib's global state."""
 
 import math
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -21,11 +22,12 @@ BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = PALETTE = (
 )
 GREY, INK, GRID = "#7A7A7A", "#222222", "#E6E6E6"
 POLICY_COLOURS = {"learned": BLUE, "rule": VERMILION, "random": GREY}
-# heads and policies also differ in dashes, for print in grey
+# lines also differ in dashes, for print in grey
 DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (5, 1.5, 1.2, 1.5)))
 
 DPI = 120
 WIDTH = 12.0  # inches
+PANEL_WIDTH = 4.4  # inches; its letters can still be read where a phone shows it 390 pixels wide
 SMALL, NORMAL, LARGE = 8.0, 9.0, 12.0  # points
 
 AGENT_TITLES = {
@@ -44,6 +46,18 @@ def new_figure(
     layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08, wspace=0.02, hspace=0.03)
     figure = Figure(figsize=(width, rows * row_height), dpi=DPI, layout=layout, facecolor="white")
     return figure, figure.subplots(rows, columns, squeeze=False, width_ratios=shares)
+
+
+def new_panel(
+    width: float = PANEL_WIDTH, height: float = 2.7, left: float = 0.55, bottom: float = 0.43, top: float = 0.46
+) -> tuple[Figure, Axes]:
+    """A figure of one panel; sizes and margins in inches.
+
+    Fixed margins are quicker to draw than a layout engine's, and keep panels side by side in line.
+    """
+    figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
+    box = (left / width, bottom / height, 1.0 - (left + 0.09) / width, 1.0 - (bottom + top) / height)
+    return figure, figure.add_axes(box)
 
 
 def dress(axes: Axes, title: str, x_label: str, y_label: str, margin: float | None = 0.01) -> None:
@@ -69,6 +83,13 @@ def dress(axes: Axes, title: str, x_label: str, y_label: str, margin: float | No
 def set_title(axes: Axes, title: str, room: bool) -> None:
     """Write the title, with ``room`` for a legend under it."""
     axes.set_title(title, loc="left", fontsize=NORMAL + 1, fontweight="bold", color=INK, pad=18 if room else 6)
+
+
+def head(figure: Figure, title: str, note: str = "") -> None:
+    """Title and note in the upper left corner of the figure, where a panel's own title would be cut off."""
+    width, height = figure.get_size_inches()
+    figure.text(0.1 / width, 1.0 - 0.2 / height, title, fontsize=NORMAL + 1, fontweight="bold", color=INK)
+    figure.text(0.1 / width, 1.0 - 0.27 / height, note, fontsize=SMALL - 1.0, color=INK, va="top")
 
 
 def align_titles(panels: np.ndarray) -> None:
@@ -103,9 +124,33 @@ def percent_axis(axis: Axis) -> None:
     axis.set_major_formatter(FuncFormatter(lambda value, _: minus(f"{round(100 * value, 6):g}")))
 
 
+def say(axes: Axes, sentence: str) -> None:
+    """A sentence in place of data: why there is nothing to see."""
+    axes.text(
+        0.5, 0.5, textwrap.fill(sentence, 40), transform=axes.transAxes, ha="center", va="center",
+        fontsize=NORMAL, color=GREY,
+    )  # fmt: skip
+    if not axes.has_data():
+        axes.set_xticks([])
+        axes.set_yticks([])
+
+
+def significant(number: float, digits: int = 2) -> str:
+    """A number at so many significant digits, without an exponent where it is of common size."""
+    if number == 0 or not math.isfinite(number):
+        return "0" if number == 0 else "\u2013"
+    decimals = max(digits - 1 - math.floor(math.log10(abs(number))), 0)
+    return minus(f"{number:,.{decimals}f}" if decimals < 7 else f"{number:.1e}")
+
+
 def minus(number: str) -> str:
     """A number with a typographic minus sign, as matplotlib writes its own."""
     return number.replace("-", "\u2212")
+
+
+def policy_colour(name: str, number: int) -> str:
+    """The colour of a policy, its own or the ``number``-th of the palette."""
+    return POLICY_COLOURS.get(name, PALETTE[number % len(PALETTE)])
 
 
 def month_axis(axes: Axes, months: float) -> None:
