@@ -1,11 +1,13 @@
 """Figures: drawn from real runs and from statistics with holes, labelled, and written to disk."""
 
+import io
 import math
 
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.image import imread
 
 from macro_mesa import MacroModel
 from macro_mesa.spaces import SPACES
@@ -14,6 +16,7 @@ from visualization.plots import (
     agent_rewards,
     macro_panel,
     macro_variables,
+    png,
     policy_transmission,
     save_figure,
     training_curves,
@@ -100,6 +103,18 @@ def test_a_single_panel(name, rule_run):
     figure = macro_panel(name, rule_run, shaded=[(3, 8)])
     assert_labelled(figure)
     assert figure.axes[0].get_title("left") == PANELS[name].title
+
+
+def test_a_png_is_the_figure_drawn_once(rule_run, tmp_path):
+    figure = macro_panel("output", rule_run)
+    image = pixels(png(figure, dpi=100))
+    assert image.shape[:2] == (270, 440)
+    saved = pixels(save_figure(figure, tmp_path / "figure.png").read_bytes())
+    assert saved.shape[:2] == (324, 528)
+
+
+def pixels(content):
+    return imread(io.BytesIO(content), format="png")
 
 
 # --- training_curves

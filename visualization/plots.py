@@ -1,5 +1,6 @@
 """The figures of a run folder: a history, training statistics, impulse responses, returns.  Data in, Figure out."""
 
+import io
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -24,6 +26,14 @@ def save_figure(figure: Figure, path: str | Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=style.DPI)
     return path
+
+
+def png(figure: Figure, dpi: float = style.DPI) -> bytes:
+    """A figure as a PNG image; half the work of ``Figure.savefig``, which draws everything twice."""
+    figure.dpi = dpi
+    image = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(image)
+    return image.getvalue()
 
 
 # --- the economy
