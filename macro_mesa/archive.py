@@ -56,7 +56,7 @@ class Archive:
             "tensors": _shapes(arrays),
             "meta": dict(meta),
         }
-        text = json.dumps(description | {SEAL: _seal(description)}, indent=1, allow_nan=False).encode()
+        text = json.dumps(description | {SEAL: seal(description)}, indent=1, allow_nan=False).encode()
         if folder.exists() and not self._is_replaceable(folder):
             raise self.error(f"{folder} is not a {self.format}, it will not be overwritten")
         try:
@@ -135,7 +135,7 @@ class Archive:
                 raise self.error(f"{path} has no valid {key!r}, must be of type {kind.__name__}")
         if unknown := sorted(found.keys() - kinds.keys()):
             raise self.error(f"{path} has an unknown key {unknown[0]!r}")
-        if version == self.version and found.pop(SEAL) != _seal(found):
+        if version == self.version and found.pop(SEAL) != seal(found):
             raise self.error(f"{path} is damaged: its SHA-256 is not the one it records")
         return found
 
@@ -176,7 +176,7 @@ class Archive:
             raise self.error(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def _seal(description: Mapping[str, Any]) -> str:
+def seal(description: Mapping[str, Any]) -> str:
     """SHA-256 of the description's own content, whatever its white space."""
     return hashlib.sha256(json.dumps(description, separators=(",", ":")).encode()).hexdigest()
 

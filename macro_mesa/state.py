@@ -180,10 +180,10 @@ def _require_possible(model: "MacroModel") -> None:
             column = getattr(clients, name)
             if column.min() < 0 or column.max() >= len(banks):
                 raise ConfigError(f"the saved model has a {clients.agent_type} whose {name} is no bank")
-    at_work = households.employer_id[households.employed]
-    if len(at_work) and (at_work.min() < 0 or at_work.max() >= len(firms)):
+    employers = households.employer_id
+    if not np.array_equal(households.employed, employers >= 0) or employers.max() >= len(firms):
         raise ConfigError("the saved model has a household whose employer_id is no firm")
-    if not np.array_equal(np.bincount(at_work, minlength=len(firms)), firms.employment):
+    if not np.array_equal(np.bincount(employers[households.employed], minlength=len(firms)), firms.employment):
         raise ConfigError("the saved model's firms count other workers than its households")
     if not model.ledger.residual() < BOOKS_CLOSE:
         raise ConfigError(f"the saved model's books do not close: residual {model.ledger.residual():.1e}")

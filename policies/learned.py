@@ -62,17 +62,29 @@ def checkpoint_policy(agent_type: str, argument: str, parameters: Parameters) ->
     manifest = folder / "manifest.json"
     stamp = manifest.stat().st_mtime_ns if manifest.exists() else 0
     arrays, meta = _read(folder.resolve(), stamp)
-    described = meta.get("spaces", {}).get(agent_type)
+    spaces = meta.get("spaces")
+    described = spaces.get(agent_type) if isinstance(spaces, dict) else None
     if described is None:
         raise CheckpointError(f"{folder} holds no policy for {agent_type}")
     if described != space_description(agent_type):
         raise CheckpointError(f"{folder} was trained for other observations or actions of {agent_type} than today's")
-    mine = below(arrays, f"{agent_type}.")
-    network = NumpyActorCritic(below(mine, "network."), SPACES[agent_type].head_sizes)
+    try:
+        return _usable_policy(agent_type, below(arrays, f"{agent_type}."), greedy)
+    except (KeyError, ValueError, TypeError, IndexError) as error:
+        raise CheckpointError(f"{folder} holds no usable network of {agent_type}: {error}") from None
+
+
+def _usable_policy(agent_type: str, arrays: dict[str, np.ndarray], greedy: bool) -> LearnedPolicy:
+    """The policy of these arrays, tried on one observation; whatever does not fit raises."""
+    network = NumpyActorCritic(below(arrays, "network."), SPACES[agent_type].head_sizes)
     normalizer = RunningNormalizer(SPACES[agent_type].size)
-    normalizer.load_state(below(mine, "normalizer."))
+    normalizer.load_state(below(arrays, "normalizer."))
     normalizer.frozen = True
-    return LearnedPolicy(network, normalizer, greedy)
+    if normalizer.variance.min() < 0.0 or not all(np.isfinite(array).all() for array in arrays.values()):
+        raise ValueError("it holds NaN, infinity or a negative variance")
+    policy = LearnedPolicy(network, normalizer, greedy)
+    policy.probabilities(np.zeros((1, SPACES[agent_type].size), dtype=np.float32))
+    return policy
 
 
 @functools.lru_cache(maxsize=16)

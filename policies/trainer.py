@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from macro_mesa import state
-from macro_mesa.config import Parameters
+from macro_mesa.config import ConfigError, Parameters
 from macro_mesa.experiments.evaluation import evaluate
 from macro_mesa.model import MacroModel
 from macro_mesa.policy import Policy
@@ -291,8 +291,10 @@ class Trainer:
                 meta["parameters"], training_config(settings), ppo_configs(meta["ppo"]), meta["seed"], meta["shocks"]
             )
             trainer._restore(arrays, meta)
-        except KeyError as error:
-            raise CheckpointError(f"{folder} is incomplete: {error} is missing") from None
+        except (ConfigError, CheckpointError):
+            raise
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
+            raise CheckpointError(f"{folder} is incomplete or of another version: {error}") from None
         return trainer
 
     def _restore(self, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from macro_mesa.archive import SEAL, _seal
+from macro_mesa.archive import SEAL, seal
 from policies.checkpoint import (
     CHECKPOINT,
     MANIFEST,
@@ -41,7 +41,7 @@ def edit_manifest(folder: Path, **changes) -> None:
     """Other entries, with a checksum that vouches for them."""
     manifest = json.loads((folder / MANIFEST).read_text()) | changes
     del manifest[SEAL]
-    (folder / MANIFEST).write_text(json.dumps(manifest | {SEAL: _seal(manifest)}))
+    (folder / MANIFEST).write_text(json.dumps(manifest | {SEAL: seal(manifest)}))
 
 
 def replace_weights(folder: Path, content: bytes) -> None:

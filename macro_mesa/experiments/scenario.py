@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from macro_mesa.config import ConfigError, unknown_key
+from macro_mesa.experiments.bounded_yaml import load_yaml, read_yaml
 from macro_mesa.shocks import read_shocks
 
 # sections of a settings file: what each holds, in Python and in words
@@ -47,7 +48,7 @@ def read_scenario(
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text())
+        content = read_yaml(path)
     except OSError as error:
         raise ConfigError(f"cannot read --config {path}: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -87,9 +88,9 @@ def _value(text: str) -> Any:
     """A value as JSON or YAML would read it."""
     try:
         return json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         try:
-            return yaml.safe_load(text)
+            return load_yaml(text)
         except yaml.YAMLError:
             return text
 
