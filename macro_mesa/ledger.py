@@ -289,7 +289,7 @@ def close_flows(flows, revaluations, opening, closing):
 
 @jit
 def audit(households, firms, banks, central_bank, flows, stocks, revaluations, opening_loans):
-    """Largest violation of any accounting identity, relative to all deposits."""
+    """Largest violation of any accounting identity, relative to all deposits or all loans, whichever are more."""
     worst = 0.0
     for flow in range(flows.shape[0]):
         worst = max(worst, abs(flows[flow].sum()))
@@ -313,7 +313,8 @@ def audit(households, firms, banks, central_bank, flows, stocks, revaluations, o
         worst = max(worst, abs(bank.loans + bank.reserves - bank.deposits - bank.advances - bank.equity))
     equity = central_bank[0].advances - central_bank[0].reserves
     worst = max(worst, abs(equity - central_bank[0].equity))
-    return worst / max(1.0e-300, -stocks[0, BANKS])
+    # a bail-in may leave next to no deposits
+    return worst / max(1.0e-300, -stocks[0, BANKS], stocks[1, BANKS])
 
 
 class Ledger:
@@ -342,7 +343,7 @@ class Ledger:
         return close_books(*self._tables(), self.opening_stocks, self.stocks, self.flows, self.revaluations)
 
     def residual(self) -> float:
-        """Largest violation of an accounting identity in the last month, relative to all deposits."""
+        """Largest violation of an accounting identity in the last month, relative to all deposits or loans."""
         opening_loans = self.opening_stocks[1, BANKS]
         return audit(*self._tables(), self.flows, self.stocks, self.revaluations, opening_loans)
 
