@@ -11,6 +11,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import argparse
 import json
+import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,14 +19,16 @@ from typing import Any, NoReturn
 
 from macro_mesa.config import ConfigError, Parameters
 from macro_mesa.experiments.evaluation import FIRST_HELD_OUT_SEED, Episode, evaluate, run_episode
+from macro_mesa.experiments.monetary_shock import rate_rise
+from macro_mesa.experiments.paired import Design
+from macro_mesa.experiments.registry import EXPERIMENTS
 from macro_mesa.experiments.scenario import SECTIONS, read_scenario
-from macro_mesa.experiments.transmission import impulse_responses
 from macro_mesa.policy import make_policies
 from macro_mesa.run_folder import RunFolder, write_json, write_text
-from macro_mesa.spaces import AGENT_TYPES
+from macro_mesa.task_store import resumable
 
-RATE_RISE: dict[str, Any] = {"kind": "policy_rate", "size": 0.01, "duration": 12}
 HELD_OUT_PAIRS = 24
+FINISHED_TASKS = "tasks"  # results of an experiment under way, in its run folder
 
 
 class Parser(argparse.ArgumentParser):
@@ -46,8 +49,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--num-firms", type=int, help="firms (default 20)")
     parser.add_argument("--num-banks", type=int, help="commercial banks (default 5)")
     parser.add_argument("--output-dir", type=Path, default=Path("experiments"), help="where run folders go")
-    parser.add_argument("--model-path", type=Path, help="a checkpoint or run folder (eval, simulate)")
-    parser.add_argument("--policy", help="policy of all agents (simulate; default rule)")
+    parser.add_argument("--model-path", type=Path, nargs="+", metavar="RUN", default=[],
+                        help="a checkpoint or run folder (eval, simulate), or several runs (experiment)")
+    parser.add_argument("--policy", help="policy of all agents (simulate: default rule; experiment: default learned)")
+    parser.add_argument("--experiment", choices=tuple(EXPERIMENTS), help="which one (experiment)")
+    parser.add_argument("--pairs", type=int, default=60, help="held-out seeds of an experiment (default 60)")
     parser.add_argument("--episodes", type=int, default=20, help="held-out seeds of an evaluation (default 20)")
     parser.add_argument("--held-out-seed", type=int, default=FIRST_HELD_OUT_SEED, help="first of them")
     parser.add_argument("--greedy", action="store_true", help="evaluate the most probable actions (eval, simulate)")
@@ -58,7 +64,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=1, help="processes for evaluations (default 1)")
     parser.add_argument("--resume", type=Path, metavar="DIR", help="go on with a training run's folder")
     options = parser.parse_args(arguments)
-    for name, least in (("workers", 1), ("episodes", 1), ("seed", 0), ("held_out_seed", 0)):
+    for name, least in (("workers", 1), ("episodes", 1), ("pairs", 1), ("seed", 0), ("held_out_seed", 0)):
         if getattr(options, name) < least:
             flag = name.replace("_", "-")
             raise ConfigError(f"--{flag} must be a whole number >= {least}, got {getattr(options, name)}")
@@ -134,9 +140,9 @@ def evaluate_checkpoint(options: argparse.Namespace) -> Path:
     """Compare a trained checkpoint with random and rule-of-thumb policies on held-out seeds."""
     from policies.checkpoint import load_checkpoint
 
-    if options.model_path is None:
+    if not options.model_path:
         raise ConfigError("--mode eval needs --model-path, a checkpoint or run folder")
-    checkpoint = _checkpoint(options.model_path)
+    checkpoint = _checkpoint(_only(options.model_path))
     _, meta = load_checkpoint(checkpoint)
     settings = configuration(options)
     parameters = {**meta.get("parameters", {}), **settings["model"]}
@@ -154,10 +160,20 @@ def evaluate_checkpoint(options: argparse.Namespace) -> Path:
     return folder.path
 
 
+def _only(paths: Sequence[Path]) -> Path:
+    if len(paths) != 1:
+        raise ConfigError(f"--model-path takes one run in this mode, got {len(paths)}")
+    return paths[0]
+
+
 def _checkpoint(path: Path) -> Path:
     """A checkpoint folder, or the best one of a run folder."""
     best = path / "models" / "best"
     return best if best.is_dir() else path
+
+
+def _learned(checkpoint: Path, options: argparse.Namespace) -> str:
+    return f"{checkpoint}:greedy" if options.greedy else str(checkpoint)
 
 
 def _sim_length(settings: Mapping[str, Any], default: int) -> int:
@@ -178,21 +194,19 @@ def report(
     """Evaluate on held-out seeds; write results, history and figures; print the table."""
     from policies.executors import executor
     from visualization import plots
-    from visualization.progress import TaskProgress, print_results
+    from visualization.progress import print_results
 
-    learned = f"{checkpoint}:greedy" if options.greedy else str(checkpoint)
+    learned = _learned(checkpoint, options)
     seeds = [options.held_out_seed + number for number in range(options.episodes)]
-    execute = executor(options.workers)
-    with TaskProgress("evaluating", 3 * len(seeds)) as progress:
+    with executor(options.workers) as workers:
         results, histories = evaluate(
             {"learned": learned, "random": "random", "rule": "rule"}, seeds, months, parameters,
-            lambda run, tasks: execute(run, tasks, progress), shocks,
+            _with_progress("evaluating", workers), shocks,
         )  # fmt: skip
+        responses = transmission(learned, parameters, options, _with_progress("rate rise", workers))
     write_json(folder.path / "results.json", results)
     history = histories["learned"][0]
     write_text(folder.logs / "simulation_history.csv", history.to_csv(index=False))
-    with TaskProgress("rate rise", 2 * HELD_OUT_PAIRS) as progress:
-        responses = transmission(learned, parameters, options, lambda run, tasks: execute(run, tasks, progress))
     write_text(folder.logs / "policy_transmission.csv", responses.to_csv(index=False))
     economy = Parameters.create(parameters)
     figures = {
@@ -212,19 +226,22 @@ def report(
     print_results(results)
 
 
+def _with_progress(title: str, execute: Any) -> Any:
+    """An executor that shows a bar over its tasks."""
+    from visualization.progress import TaskProgress
+
+    def execute_with_bar(function: Any, tasks: Sequence[Any]) -> list[Any]:
+        with TaskProgress(title.replace("_", " "), len(tasks)) as progress:
+            return execute(function, tasks, progress)
+
+    return execute_with_bar
+
+
 def transmission(learned: str, parameters: Mapping[str, Any], options: argparse.Namespace, execute: Any) -> Any:
     """Responses to a rate rise under learned and rule policies, on seeds of their own."""
-    import pandas as pd
-
     first = options.held_out_seed + options.episodes
-    seeds = range(first, first + HELD_OUT_PAIRS)
-    frames = []
-    for label, policy in (("learned", learned), ("rule of thumb", "rule")):
-        # the central bank holds the rate, so that the rise is the whole difference
-        choice = {**dict.fromkeys(AGENT_TYPES, policy), "central_bank": "constant"}
-        found = impulse_responses(choice, seeds, parameters, execute, **RATE_RISE)
-        frames.append(found.assign(policies=label))
-    return pd.concat(frames, ignore_index=True)
+    arms = {"learned": [learned], "rule of thumb": ["rule"]}
+    return rate_rise(Design(arms, parameters, range(first, first + HELD_OUT_PAIRS), execute))
 
 
 # --- simulate
@@ -234,9 +251,8 @@ def simulate(options: argparse.Namespace) -> Path:
 
     settings = configuration(options)
     policy: Any = settings.get("policy", "rule")
-    if options.model_path is not None:
-        checkpoint = str(_checkpoint(_existing(options.model_path, "--model-path")))
-        policy = f"{checkpoint}:greedy" if options.greedy else checkpoint
+    if options.model_path:
+        policy = _learned(_checkpoint(_existing(_only(options.model_path), "--model-path")), options)
     months = _sim_length(settings, 120)
     parameters = Parameters.create(settings["model"])
     episode = Episode(policy, settings["model"], options.seed, months, settings["shocks"])
@@ -254,10 +270,103 @@ def simulate(options: argparse.Namespace) -> Path:
     return folder.path
 
 
+# --- experiment
+def experiment(options: argparse.Namespace) -> Path:
+    """Run a paired experiment on held-out seeds; write its estimates, tables and figures."""
+    from policies.executors import executor
+    from visualization import experiments, plots
+
+    if options.experiment is None:
+        raise ConfigError(f"--mode experiment needs --experiment, one of {', '.join(EXPERIMENTS)}")
+    chosen = EXPERIMENTS[options.experiment]
+    settings = configuration(options)
+    arms, parameters = experiment_arms(options, settings)
+    months = _sim_length(settings, chosen.least_months) if "sim_length" in settings["training"] else None
+    if months is not None and months < chosen.least_months:
+        raise ConfigError(f"--sim-length must be >= {chosen.least_months} for {options.experiment}, got {months}")
+    seeds = range(options.held_out_seed, options.held_out_seed + options.pairs)
+    folder = _unfinished(options.resume) if options.resume else RunFolder.create(options.output_dir, options.seed)
+    described = {"model": parameters, "training": settings["training"], "shocks": settings["shocks"]}
+    folder.describe(sys.argv, {"held_out_from": options.held_out_seed, "pairs": options.pairs}, described)
+    finished = folder.path / FINISHED_TASKS
+    try:
+        with executor(options.workers) as workers:
+            execute = _with_progress(options.experiment, resumable(workers, finished, _manifests(arms)))
+            findings = chosen.run(Design(arms, parameters, seeds, execute, months, settings["shocks"]))
+    except KeyboardInterrupt:
+        print(f"stopped; the same command with --resume {folder.path} goes on", file=sys.stderr)
+        raise
+    results = {
+        "experiment": options.experiment, "design": findings.design, "arms": arms, "estimates": findings.estimates,
+        "seeds": list(seeds), "pairs": options.pairs, "runs": {label: len(choices) for label, choices in arms.items()},
+    }  # fmt: skip
+    write_json(folder.path / "results.json", results)
+    for name, table in findings.tables.items():
+        write_text(folder.logs / f"{name}.csv", table.to_csv(index=False))
+    for name, figure in experiments.figures(options.experiment, findings.tables).items():
+        plots.save_figure(figure, folder.plots / f"{name}.png")
+    experiments.print_estimates(options.experiment, results)
+    shutil.rmtree(finished)
+    return folder.path
+
+
+def experiment_arms(
+    options: argparse.Namespace, settings: Mapping[str, Any]
+) -> tuple[dict[str, list[Any]], dict[str, Any]]:
+    """The policies that an experiment compares, by label, and the parameters of the economy they were trained in.
+
+    Learned ones are the runs of ``--model-path`` or those shipped with the package; the rule of thumb is beside them.
+    """
+    parameters: dict[str, Any] = {}
+    if "policy" in settings:
+        if options.model_path:
+            raise ConfigError("--policy and --model-path exclude each other: an experiment compares one with rules")
+        choice = settings["policy"]
+        arms = {choice if isinstance(choice, str) else "chosen": [choice]}
+    else:
+        from policies.checkpoint import load_checkpoint
+
+        runs = [_checkpoint(_existing(path, "--model-path")) for path in options.model_path] or _shipped()
+        arms = {"learned": [_learned(run, options) for run in runs]}
+        trained = [load_checkpoint(run)[1].get("parameters", {}) for run in runs]
+        if any(other != trained[0] for other in trained):
+            raise ConfigError("the runs of --model-path were trained in economies of different parameters")
+        parameters = trained[0]
+    arms.setdefault("rule", ["rule"])
+    parameters = {**parameters, **settings["model"]}
+    for choices in arms.values():
+        for choice in choices:
+            make_policies(choice, Parameters.create(parameters))  # refused before anything is written
+    return arms, parameters
+
+
+def _unfinished(path: Path) -> RunFolder:
+    if not (path / FINISHED_TASKS).is_dir():
+        raise ConfigError(f"--resume {path} holds no experiment that was stopped")
+    return RunFolder(path)
+
+
+def _shipped() -> list[Path]:
+    """The checkpoints that come with the package, one for each training run."""
+    from policies.learned import PRETRAINED
+
+    index = PRETRAINED / "index.json"
+    if not index.is_file():
+        raise ConfigError("no policies are shipped with this version; give --model-path or --policy")
+    return [PRETRAINED / name for name in json.loads(index.read_text())]
+
+
+def _manifests(arms: Mapping[str, Sequence[Any]]) -> list[str]:
+    """The checkpoints' manifests, on which results depend besides the folders' names."""
+    named = [Path(str(choice).removesuffix(":greedy")) for choices in arms.values() for choice in choices]
+    return [(path / "manifest.json").read_text() for path in named if (path / "manifest.json").is_file()]
+
+
 MODES: dict[str, Callable[[argparse.Namespace], Path]] = {
     "train": train,
     "eval": evaluate_checkpoint,
     "simulate": simulate,
+    "experiment": experiment,
 }
 
 

@@ -72,6 +72,18 @@ WRONG_FLAGS = {
     "eval of a missing folder": ["--mode", "eval", "--model-path", "no/such/folder"],
     "simulation of a missing folder": ["--model-path", "no/such/folder"],
     "resuming a missing folder": ["--mode", "train", "--resume", "no/such/folder"],
+    "experiment without a name": ["--mode", "experiment"],
+    "unknown experiment": ["--mode", "experiment", "--experiment", "war"],
+    "experiment of zero pairs": ["--mode", "experiment", "--experiment", "inequality", "--pairs", "0"],
+    "experiment too short": ["--mode", "experiment", "--experiment", "monetary_shock", "--sim-length", "17"],
+    "experiment on a missing run": ["--mode", "experiment", "--experiment", "ablation", "--model-path", "no/such/run"],
+    "experiment on an unknown policy": ["--mode", "experiment", "--experiment", "ablation", "--policy", "best"],
+    "experiment on a run and a policy": [
+        "--mode", "experiment", "--experiment", "ablation", "--policy", "rule", "--model-path", "run",
+    ],
+    "resuming no experiment": ["--mode", "experiment", "--experiment", "inequality", "--resume", "no/such/folder"],
+    "two runs to simulate": ["--model-path", "one", "two"],
+    "two runs to evaluate": ["--mode", "eval", "--model-path", "one", "two"],
     "missing config": ["--config", "no/such/file.yaml"],
 }
 WRONG_CONFIGS = {

@@ -9,21 +9,11 @@ from conftest import SIZES, SMALL, economy, history, run, sized
 from macro_mesa import ConfigError
 from macro_mesa.experiments.evaluation import Episode, evaluate, macro_moments, run_episode, serially
 from macro_mesa.experiments.statistics import estimate, interval
-from macro_mesa.experiments.transmission import RESPONSES, Pair, impulse_responses, run_pair
 from macro_mesa.run_folder import RunFolder, write_json, write_text
 from macro_mesa.spaces import AGENT_TYPES
 from policies.executors import ProcessPool, executor
 
 SMALL_ECONOMY = sized(*SIZES[1])
-
-
-def pair(**changes) -> Pair:
-    policy = dict.fromkeys(AGENT_TYPES, "rule") | {"central_bank": "constant"}
-    defaults = {
-        "policy": policy, "parameters": SMALL_ECONOMY, "seed": 3, "kind": "policy_rate", "size": 0.01,
-        "duration": 4, "burn_in": 6, "horizon": 8,
-    }  # fmt: skip
-    return Pair(**defaults | changes)
 
 
 # --- statistics
@@ -102,49 +92,6 @@ def test_results_do_not_depend_on_the_executor():
 def test_one_worker_needs_no_pool():
     assert executor(1)(abs, [-1, 2, -3]) == [1, 2, 3]
     assert isinstance(executor(3), ProcessPool)
-
-
-# --- paired shocks
-def test_a_pair_without_a_shock_has_no_response():
-    response = run_pair(pair(size=0.0))
-    assert (response == 0.0).all(axis=None)
-    assert list(response.columns) == list(RESPONSES)
-    assert response.index.tolist() == list(range(1, 9))
-
-
-def test_a_rate_rise_is_the_size_it_says_for_as_long_as_it_says():
-    response = run_pair(pair()).policy_rate
-    np.testing.assert_allclose(response, [1.0] * 4 + [0.0] * 4, atol=1e-9)
-
-
-def test_responses_again_from_two_models():
-    baseline = economy(SIZES[1], 6, rng=3, policy={"central_bank": "constant"})
-    shocked = baseline.fork()
-    shocked.add_shock("demand", 0.3, start=7, duration=4)
-    frames = [history(run(model, 8)).iloc[7:].reset_index(drop=True) for model in (baseline, shocked)]
-    found = run_pair(pair(kind="demand", size=0.3)).reset_index(drop=True)
-    base, other = frames
-    for name in ("unemployment", "lending_rate"):
-        np.testing.assert_allclose(found[name], 100 * (other[name] - base[name]), atol=1e-12)
-    for name in ("consumption", "gdp", "price_level"):
-        np.testing.assert_allclose(found[name], 100 * np.log(other[name] / base[name]), atol=1e-12)
-    new = [frame.new_household_loans.cumsum() for frame in frames]
-    np.testing.assert_allclose(
-        found.new_household_loans, 100 * (new[1] / np.maximum(new[0], 1e-9) - 1), atol=1e-9
-    )  # fmt: skip
-    assert found.consumption.iloc[0] > 0.0
-
-
-def test_impulse_responses_are_means_over_pairs():
-    frame = impulse_responses(pair().policy, [1, 2, 3], SMALL_ECONOMY, serially, burn_in=4, horizon=6, duration=3)
-    assert len(frame) == len(RESPONSES) * 6
-    responses = [run_pair(pair(seed=seed, burn_in=4, horizon=6, duration=3)) for seed in (1, 2, 3)]
-    for name in RESPONSES:
-        rows = frame[frame.variable == name]
-        sample = np.stack([response[name] for response in responses])
-        np.testing.assert_allclose(rows["mean"], sample.mean(axis=0), atol=1e-12)
-        assert (rows.low <= rows["mean"] + 1e-12).all()
-        assert (rows["mean"] <= rows.high + 1e-12).all()
 
 
 # --- run folders

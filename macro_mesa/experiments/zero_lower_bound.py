@@ -1,0 +1,114 @@
+"""A slump of demand that starts near the zero lower bound, with the bound and without it."""
+
+import numpy as np
+import pandas as pd
+
+from macro_mesa.experiments.paired import (
+    BASELINE,
+    MEASURES,
+    Design,
+    Findings,
+    Histories,
+    Shocks,
+    Window,
+    arms_with,
+    band,
+    compare,
+    judge,
+    run_pairs,
+)
+from macro_mesa.experiments.statistics import clustered_estimate
+
+VARIABLES = (
+    "policy_rate", "lending_rate", "inflation", "price_level", "gdp", "consumption", "unemployment", "output_gap",
+)  # fmt: skip
+BURN_IN = 12  # short, so that the slump finds the rate near its opening
+MONTHS = 36
+OPENING_RATE = 0.005
+BOUNDS = {"bound at 0 %": 0.0, "bound at -5 %": -0.05}
+WITH, WITHOUT = BOUNDS
+TAYLOR = ", inertial Taylor rule"
+SLUMP = "demand slump"
+SHOCKS: dict[str, Shocks] = {SLUMP: [{"kind": "demand", "size": -0.1, "start": 1, "duration": 18}]}
+WINDOWS = (
+    Window("policy_rate", 6, 18, -1),
+    Window("gdp", 1, 18, -1),
+    Window("unemployment", 1, 18, +1),
+    Window("price_level", 12, 24, -1),
+)
+# what the bound adds: with it less without it
+COST_OF_BOUND = (
+    Window("policy_rate", 6, 18, +1),
+    Window("gdp", 6, 24, -1),
+    Window("unemployment", 6, 24, +1),
+    Window("price_level", 12, 24, -1),
+)
+
+
+def zero_lower_bound(design: Design) -> Findings:
+    """Responses to the slump under both bounds, and their difference, every draw shared.
+
+    Each arm meets it under its own central bank and under the inertial Taylor rule, whose neutral rate is the opening
+    one.
+    """
+    own = {arm: choices for arm, choices in design.arms.items() if arm != "rule"}  # whose bank is that rule already
+    taylor = arms_with(own, central_bank="inertial_taylor")
+    arms = {**design.arms, **{f"{arm}{TAYLOR}": choices for arm, choices in taylor.items()}}
+    opening = {**design.parameters, "opening_policy_rate": OPENING_RATE}
+    found = {
+        name: run_pairs(
+            design, arms, SHOCKS, VARIABLES, BURN_IN, design.months or MONTHS, {**opening, "lower_bound": bound}
+        )
+        for name, bound in BOUNDS.items()
+    }  # fmt: skip
+    estimates = {
+        arm: {
+            **{name: judge(histories[arm], SLUMP, WINDOWS) for name, histories in found.items()},
+            "cost of the bound": _cost(found, arm),
+            "share of months at the bound": {
+                twin: clustered_estimate((found[WITH][arm][twin]["policy_rate"] <= 1.0e-9).mean(axis=-1))
+                for twin in (BASELINE, SLUMP)
+            },
+        }
+        for arm in arms
+    }
+    words = {
+        "opening_policy_rate": OPENING_RATE,
+        "bounds": BOUNDS,
+        "shock": "taste for consumption 10 log points lower for 18 months",
+        "cost of the bound": "response to the slump with the bound at zero less the response with the bound at -5 %",
+    }
+    return Findings(words, estimates, {"responses": _table(found)})
+
+
+def _responses(histories: Histories, arm: str, window: Window) -> np.ndarray:
+    branches = histories[arm]
+    return window.of(branches[BASELINE][window.variable], branches[SLUMP][window.variable])
+
+
+def _cost(found: dict[str, Histories], arm: str) -> dict[str, dict[str, object]]:
+    return {
+        f"{window.variable}, months {window.first}-{window.last}": window.estimate(
+            _responses(found[WITH], arm, window) - _responses(found[WITHOUT], arm, window)
+        )
+        for window in COST_OF_BOUND
+    }
+
+
+def _table(found: dict[str, Histories]) -> pd.DataFrame:
+    """Long form of the slump's twins, in levels of the rate and responses of all else.
+
+    Columns: policies, bound, variable, unit, month, mean, low, high.
+    """
+    frames = []
+    for name, histories in found.items():
+        for arm, branches in histories.items():
+            base, slump = branches[BASELINE], branches[SLUMP]
+            level = 100.0 * slump["policy_rate"]
+            frames.append(band(level, policies=arm, bound=name, variable="policy_rate_level", unit="%"))
+            for variable in VARIABLES:
+                sample = compare(variable, base[variable], slump[variable])
+                unit = MEASURES[variable].unit
+                frames.append(band(sample, policies=arm, bound=name, variable=variable, unit=unit))
+    return pd.concat(frames, ignore_index=True)
+
