@@ -1,11 +1,36 @@
-"""The live dashboard: ``solara run app.py``."""
+"""The live dashboard: ``solara run app.py``.
 
+``MACRO_MESA_ROOTS`` lists further folders that run folders may be read from, besides the working folder.
+"""
+# ruff: noqa: N802 - Solara names its components in CapWords
+
+import json
+import os
+from pathlib import Path
+
+import solara
 import solara.server.settings
 
-from visualization.dashboard import Page
+import policies
+from visualization.dashboard import Dashboard
 
 # Solara's own banner would lie over the last chart
 solara.server.settings.theme.show_banner = False
+
+ROOTS = (Path.cwd(), *(Path(root) for root in os.environ.get("MACRO_MESA_ROOTS", "").split(os.pathsep) if root))
+
+
+def shipped_policies() -> int:
+    """How many pretrained policies this version has."""
+    index = Path(policies.__file__).parent / "pretrained" / "index.json"
+    return len(json.loads(index.read_text())) if index.exists() else 0
+
+
+@solara.component
+def Page():
+    """The dashboard with the policies that are shipped and the folders that may be read."""
+    Dashboard(shipped_policies(), ROOTS)
+
 
 page = Page
 

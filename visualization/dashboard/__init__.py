@@ -1,5 +1,5 @@
 """The Solara page: one economy a browser session, watched and steered live."""
 
-from visualization.dashboard.page import Page
+from visualization.dashboard.page import Dashboard
 
-__all__ = ["Page"]
+__all__ = ["Dashboard"]

@@ -1,4 +1,4 @@
-"""The controls: the run buttons above the charts, and the settings in the sidebar."""
+"""The controls above the charts: run, seed, render interval, replay."""
 # ruff: noqa: N802 - Solara names its components in CapWords
 
 from collections.abc import Callable
@@ -6,8 +6,10 @@ from collections.abc import Callable
 import solara
 
 from macro_mesa.config import MONTHS_PER_YEAR
+from visualization.dashboard.fields import TextField
 from visualization.dashboard.session import Session
-from visualization.dashboard.settings import CHECKPOINT_FOLDER, COUNTS, POLICIES, SHARES, Share
+
+MAX_INTERVAL = 12
 
 
 @solara.component
@@ -23,46 +25,29 @@ def RunButtons(session: Session, play: Callable[[], None]):
 
 
 @solara.component
-def SettingsPanel(session: Session):
-    """Sizes, policy and parameters of the next economy."""
-    settings = session.settings.value
-    changed = settings != session.snapshot.value.settings
-    with solara.Column(gap="12px", classes=["economy-settings"]):
-        solara.HTML(tag="h2", unsafe_innerHTML="Settings")
-        solara.Button("Apply and reset", color="primary", disabled=not changed, on_click=session.reset)
-        solara.Select(
-            "Policy of all agents",
-            values=list(POLICIES),
-            value=settings["policy"],
-            on_value=lambda value: session.change("policy", value),
-        )
-        if settings["policy"] == CHECKPOINT_FOLDER:
-            solara.InputText(
-                "Checkpoint folder",
-                value=settings["checkpoint"],
-                on_value=lambda value: session.change("checkpoint", value),
-            )
-        for count in COUNTS:
-            _input_count(session, count.name, count.label)
-        for share in SHARES:
-            _slider(session, share)
-        months = session.months_a_picture
-        solara.SliderInt(f"Months between pictures: {months.value}", value=months, min=1, max=12)
+def RunSettings(session: Session):
+    """Seed, months between two pictures, and the month that is shown."""
+    with solara.Div(classes=["economy-run"]):
+        TextField(session, "seed", "Seed", str(session.settings.value.seed), session.forms.type_seed, "")
+        interval = session.months_a_picture
+        solara.SliderInt(f"Months between pictures: {interval.value}", value=interval, min=1, max=MAX_INTERVAL)
+        Replay(session)
 
 
-def _input_count(session: Session, name: str, label: str) -> None:
-    value = session.settings.value[name]
-    solara.InputInt(label, value=value, on_value=lambda value: session.change(name, value))
+@solara.component
+def Replay(session: Session):
+    """A slider over the months already run; nothing is simulated again."""
+    latest, cursor = session.snapshot.value.month, session.cursor.value
 
+    def show(month: int) -> None:
+        session.cursor.value = None if month >= latest else month
 
-def _slider(session: Session, share: Share) -> None:
-    """A slider in per cent for a decimal setting."""
-    value = round(100 * session.settings.value[share.name], 6)
-    solara.SliderFloat(
-        f"{share.label}: {value:g} {share.unit}",
-        value=value,
-        min=share.low,
-        max=share.high,
-        step=share.step,
-        on_value=lambda value: session.change(share.name, round(value / 100, 8)),
+    shown = latest if cursor is None else min(cursor, latest)
+    solara.SliderInt(
+        f"Replay: month {shown} of {latest}",
+        value=shown,
+        min=0,
+        max=max(latest, 1),
+        on_value=show,
+        disabled=latest == 0 or session.playing.value,
     )

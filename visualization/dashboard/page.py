@@ -1,50 +1,121 @@
-"""The page: header, buttons, charts; settings in the sidebar."""
+"""The page: header, controls and tabs; scenario, policies and parameters in the sidebar."""
 # ruff: noqa: N802 - Solara names its components in CapWords
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import solara
 import solara.lab
 from solara.server import kernel_context
 
+from visualization.dashboard import figures
 from visualization.dashboard.charts import Charts
-from visualization.dashboard.controls import RunButtons, SettingsPanel
+from visualization.dashboard.controls import RunButtons, RunSettings
+from visualization.dashboard.messages import sentence
+from visualization.dashboard.page_agents import AgentsPage
+from visualization.dashboard.page_ensemble import EnsemblePage
+from visualization.dashboard.page_export import ExportPage
+from visualization.dashboard.page_learning import LearningPage
+from visualization.dashboard.page_policies import PoliciesPage
+from visualization.dashboard.parameters import ParametersPanel
+from visualization.dashboard.policies import PoliciesPanel
+from visualization.dashboard.scenario import ScenarioPanel
 from visualization.dashboard.session import Session
 from visualization.dashboard.status import Header
+from visualization.dashboard.style_sheet import CSS
+from visualization.dashboard.view import View
 
-# settings stand left of the economy on a wide screen, below it on a narrow one
-CSS = """
-.economy { display: grid; grid-template-columns: 300px minmax(0, 1fr); column-gap: 32px; align-items: start;
-  max-width: 1800px; margin: 0 auto; padding: 12px; }
-.economy-message { grid-column: 1 / -1; position: sticky; top: 0; z-index: 5; background: white; }
-.economy-settings { order: -1; }
-.economy-message { order: -2; }
-@media (max-width: 960px) {
-  .economy { grid-template-columns: minmax(0, 1fr); padding: 0 12px; row-gap: 24px; }
-  .economy-settings { order: 1; }
-}
-.economy .v-alert { color: #8C1D18 !important; margin-bottom: 12px; }
-.economy .v-btn { text-transform: none; letter-spacing: 0; }
-.economy .v-input__slider .v-input__slot { flex-wrap: wrap; }
-.economy .v-input__slider .v-slider { flex: 1 0 100%; margin: 0; }
-"""
+logger = logging.getLogger(__name__)
 
 
 @solara.component
-def Page():
-    """A macroeconomy of one's own: built when the page opens, gone when it closes."""
-    session = solara.use_memo(lambda: Session(_watcher()), [])
+def Dashboard(pretrained: int = 0, roots: Sequence[Path] = ()):
+    """A macroeconomy of one's own: built when the page opens, gone when it closes.
+
+    pretrained: how many shipped policies there are to pick.
+    roots: folders that run folders may be read from; the working folder if none is given.
+    """
+    session = solara.use_memo(lambda: Session(_watcher(), pretrained, roots), [])
     play = solara.lab.use_task(session.play, dependencies=None)
-    solara.use_effect(lambda: session.pause, [])  # the play ends with the browser session
+    run_ensemble = solara.lab.use_task(
+        lambda: session.ensemble.run(session.settings.peek()), dependencies=None
+    )
+    solara.use_effect(lambda: session.close, [])  # what runs in the background ends with the browser session
+    snapshot, cursor = session.snapshot.value, session.cursor.value
+    view = solara.use_memo(lambda: View(snapshot, cursor), [snapshot, cursor])
     solara.Title("Macro Mesa")
     solara.Style(CSS)
     with solara.Div(classes=["economy"]):
         Message(session.message.value)
         with solara.Column(gap="16px", classes=["economy-main"]):
-            Header(session.snapshot.value)
+            Header(view)
             RunButtons(session, play)
-            Charts(session.snapshot.value)
-        SettingsPanel(session)
+            RunSettings(session)
+            Pages(session, view, run_ensemble)
+        Sidebar(session)
+
+
+@solara.component
+def Sidebar(session: Session):
+    """What the next economy is built from."""
+    pending = session.settings.value != session.built.value
+    with solara.Column(gap="12px", classes=["economy-settings"]):
+        solara.Button("Apply and reset", color="primary", disabled=not pending, on_click=session.reset)
+        ScenarioPanel(session)
+        PoliciesPanel(session)
+        ParametersPanel(session)
+
+
+@solara.component
+def Pages(session: Session, view: View, run_ensemble: Callable[[], None]):
+    """One tab a page; only the one that is looked at is drawn."""
+    contents = {
+        "Overview": lambda: FigurePage(figures.overview, view),
+        "Markets": lambda: FigurePage(figures.markets, view),
+        "Balance sheets": lambda: FigurePage(figures.balance_sheets, view, wide=True),
+        "Distributions": lambda: FigurePage(figures.distributions, view),
+        "Credit network": lambda: FigurePage(figures.network, view, wide=True),
+        "Agents": lambda: AgentsPage(view),
+        "Policies": lambda: PoliciesPage(view),
+        "Learning": lambda: LearningPage(session),
+        "Ensemble": lambda: EnsemblePage(session.ensemble, run_ensemble),
+        "Export": lambda: ExportPage(session, view),
+    }
+    chosen = session.tab.value
+    drawn, set_drawn = solara.use_state(chosen)
+    solara.use_effect(lambda: set_drawn(chosen), [chosen])  # the old page goes before the new one is drawn
+    with solara.lab.Tabs(value=session.tab):
+        for title in contents:
+            solara.lab.Tab(title)
+    with solara.Column(gap="12px", classes=["economy-page"]):
+        if drawn == chosen:
+            Guarded(list(contents.values())[chosen]).key(str(chosen))
+        else:
+            solara.Text("Drawing…")
+
+
+@solara.component
+def Guarded(content: Callable[[], None]):
+    """A page whose unforeseen failure is a sentence, with a way back."""
+    failure, clear = solara.use_exception()
+    if failure is None:
+        Unguarded(content)
+    else:
+        solara.Error(f"This page cannot be shown: {sentence(failure, logger)}")
+        solara.Button("Try again", on_click=clear)
+
+
+@solara.component
+def Unguarded(content: Callable[[], None]):
+    """What stands on a page."""
+    content()
+
+
+@solara.component
+def FigurePage(drawn, view: View, wide: bool = False):  # type: ignore[no-untyped-def]
+    """The pictures of a page."""
+    Charts(drawn(view), [view], wide)
 
 
 def _watcher() -> Callable[[], bool]:

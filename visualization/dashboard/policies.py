@@ -1,0 +1,65 @@
+"""The sidebar's policies: who decides how."""
+# ruff: noqa: N802 - Solara names its components in CapWords
+
+import solara
+
+from macro_mesa.spaces import AGENT_TYPES, CENTRAL_BANK
+from visualization.dashboard.fields import TextField
+from visualization.dashboard.folders import run_folders
+from visualization.dashboard.forms import RUN_FOLDER
+from visualization.dashboard.session import Session
+from visualization.style import AGENT_TITLES
+
+RULES = ("rule", "random")
+CENTRAL_BANK_RULES = ("taylor", "inertial_taylor", "constant")
+ALL = "All agents"
+
+
+def choices(agent_type: str, pretrained: int) -> list[str]:
+    """What can be picked for an agent type."""
+    rules = (*RULES, *CENTRAL_BANK_RULES) if agent_type == CENTRAL_BANK else RULES
+    return [*rules, *(f"pretrained:{number}" for number in range(1, pretrained + 1)), RUN_FOLDER]
+
+
+@solara.component
+def PoliciesPanel(session: Session):
+    """One pick for all agents, or one for each type."""
+    solara.HTML(tag="h2", unsafe_innerHTML="Policies")
+    common = session.settings.value.common_policy
+    offered = [choice for choice in choices("", session.pretrained) if choice != RUN_FOLDER]
+    own = common if common in offered else "several"
+    solara.Select(
+        ALL, values=[*offered, *(["several"] if own == "several" else [])], value=own,
+        on_value=lambda choice: _pick_all(session, choice),
+    )  # fmt: skip
+    for agent_type in AGENT_TYPES:
+        PolicyPicker(session, agent_type).key(agent_type)
+
+
+def _pick_all(session: Session, choice: str) -> None:
+    if choice != "several":
+        for agent_type in AGENT_TYPES:
+            session.forms.pick_policy(agent_type, choice)
+
+
+@solara.component
+def PolicyPicker(session: Session, agent_type: str):
+    """The policy of one agent type; what cannot be used is refused with the reason."""
+    title, key = AGENT_TITLES[agent_type], f"policy of {agent_type}"
+    choice = session.settings.value.policies[agent_type]
+    refusal = session.forms.refused.value.get(key)
+    offered = choices(agent_type, session.pretrained)
+    found = solara.use_memo(lambda: run_folders(session.roots), [])
+    named = choice in offered and (refusal is None or refusal.text in offered)
+    solara.Select(
+        title, values=offered, value=choice if named else RUN_FOLDER, dense=True,
+        on_value=lambda new: session.forms.pick_policy(agent_type, new),
+    )  # fmt: skip
+    if refusal and named:
+        solara.Text(refusal.reason, classes=["economy-refusal"])
+    if not named:
+        TextField(
+            session, key, f"Run folder for {title.lower()}", choice if choice not in offered else "",
+            lambda text: session.forms.type_folder(agent_type, text),
+            f"for instance {found[0]}" if found else "below the working folder",
+        )  # fmt: skip
