@@ -1,4 +1,4 @@
-"""Macro Mesa from the command line: train, evaluate, simulate.
+"""Macro Mesa from the command line: train, evaluate, simulate, experiment, sweep.
 
 ``python run_model.py --help`` lists the flags.  Exit codes: 0; 2 with one line ``error: ...`` on bad input;
 130 after Ctrl-C, with everything saved.  The last line on stdout is the path of the folder written.
@@ -22,10 +22,13 @@ from macro_mesa.experiments.evaluation import FIRST_HELD_OUT_SEED, Episode, eval
 from macro_mesa.experiments.monetary_shock import rate_rise
 from macro_mesa.experiments.paired import Design
 from macro_mesa.experiments.registry import EXPERIMENTS
-from macro_mesa.experiments.scenario import SECTIONS, read_scenario
+from macro_mesa.experiments.scenario import SECTIONS, read_mapping, read_scenario
+from macro_mesa.experiments.sweep import SETTINGS, read_sweep, run_sweep, unfinished
+from macro_mesa.experiments.sweep_results import finish_sweep
 from macro_mesa.policy import make_policies
 from macro_mesa.run_folder import RunFolder, write_json, write_text
 from macro_mesa.task_store import resumable
+from policies.executors import ENGINES, executor
 
 HELD_OUT_PAIRS = 24
 FINISHED_TASKS = "tasks"  # results of an experiment under way, in its run folder
@@ -59,10 +62,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--greedy", action="store_true", help="evaluate the most probable actions (eval, simulate)")
     parser.add_argument("--shock", action="append", default=[], metavar="KEY=VALUE,...", help="a dated shock")
     parser.add_argument("--seed", type=int, default=0, help="seed of the run (default 0)")
-    parser.add_argument("--config", type=Path, metavar="FILE.yaml", help=f"sections {', '.join(SECTIONS)}")
+    parser.add_argument("--config", type=Path, metavar="FILE.yaml", help=f"sections {', '.join(SECTIONS)}; or a sweep")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, repeatable")
     parser.add_argument("--workers", type=int, default=1, help="processes for evaluations (default 1)")
-    parser.add_argument("--resume", type=Path, metavar="DIR", help="go on with a training run's folder")
+    parser.add_argument("--engine", choices=ENGINES, default="process", help="where workers run (default process)")
+    parser.add_argument("--resume", type=Path, metavar="DIR", help="go on with a run's folder")
     options = parser.parse_args(arguments)
     for name, least in (("workers", 1), ("episodes", 1), ("pairs", 1), ("seed", 0), ("held_out_seed", 0)):
         if getattr(options, name) < least:
@@ -192,13 +196,12 @@ def report(
     options: argparse.Namespace,
 ) -> None:
     """Evaluate on held-out seeds; write results, history and figures; print the table."""
-    from policies.executors import executor
     from visualization import plots
     from visualization.progress import print_results
 
     learned = _learned(checkpoint, options)
     seeds = [options.held_out_seed + number for number in range(options.episodes)]
-    with executor(options.workers) as workers:
+    with executor(options.engine, options.workers) as workers:
         results, histories = evaluate(
             {"learned": learned, "random": "random", "rule": "rule"}, seeds, months, parameters,
             _with_progress("evaluating", workers), shocks,
@@ -273,7 +276,6 @@ def simulate(options: argparse.Namespace) -> Path:
 # --- experiment
 def experiment(options: argparse.Namespace) -> Path:
     """Run a paired experiment on held-out seeds; write its estimates, tables and figures."""
-    from policies.executors import executor
     from visualization import experiments, plots
 
     if options.experiment is None:
@@ -290,7 +292,7 @@ def experiment(options: argparse.Namespace) -> Path:
     folder.describe(sys.argv, {"held_out_from": options.held_out_seed, "pairs": options.pairs}, described)
     finished = folder.path / FINISHED_TASKS
     try:
-        with executor(options.workers) as workers:
+        with executor(options.engine, options.workers) as workers:
             execute = _with_progress(options.experiment, resumable(workers, finished, _manifests(arms)))
             findings = chosen.run(Design(arms, parameters, seeds, execute, months, settings["shocks"]))
     except KeyboardInterrupt:
@@ -362,11 +364,69 @@ def _manifests(arms: Mapping[str, Sequence[Any]]) -> list[str]:
     return [(path / "manifest.json").read_text() for path in named if (path / "manifest.json").is_file()]
 
 
+# --- sweep
+def sweep(options: argparse.Namespace) -> Path:
+    """Run a design of parameters, policies and seeds; write every run, their summary and what outcomes depend on."""
+    from visualization import plots
+    from visualization.progress import TaskProgress
+    from visualization.sensitivity import sensitivity_bars
+
+    settings = _resumed_settings(options.resume) if options.resume else sweep_settings(options)
+    design = read_sweep(settings)
+    folder = RunFolder(options.resume) if options.resume else RunFolder.create(options.output_dir, design.seed)
+    if not options.resume:
+        folder.describe(sys.argv, {"runs": list(design.seeds), "design": design.seed}, settings)
+    data = folder.path / "data"
+    try:
+        with (
+            executor(options.engine, options.workers) as workers,
+            TaskProgress("sweep", len(unfinished(design, data))) as progress,
+        ):
+            run_sweep(design, data, workers.stream, progress)
+    except KeyboardInterrupt:
+        print(f"stopped; go on with --mode sweep --resume {folder.path}", file=sys.stderr)
+        raise
+    results, indices = finish_sweep(design, data, folder.path)
+    for number, (policy, table) in enumerate(indices.groupby("policy", sort=False)):
+        figure = sensitivity_bars(table, f"Sensitivity, {policy}")
+        plots.save_figure(figure, folder.plots / f"sensitivity{f'_{number + 1}' if number else ''}.png")
+    if results["failed"]:
+        print(f"{len(results['failed'])} of {results['runs']} runs failed: {data / 'failed'}", file=sys.stderr)
+    return folder.path
+
+
+def sweep_settings(options: argparse.Namespace) -> dict[str, Any]:
+    """A sweep's settings: the file, then ``--set``, then the flags; raises ``ConfigError``."""
+    if options.config is None:
+        raise ConfigError("--mode sweep needs --config FILE.yaml, or --resume DIR")
+    settings = read_mapping(options.config, f"some of the keys {', '.join(SETTINGS)}")
+    flags = {("model", name): getattr(options, name) for name in ("num_households", "num_firms", "num_banks")}
+    given = read_scenario(None, options.set, options.shock, flags)
+    if given["training"] or given["ppo"]:
+        raise ConfigError("a sweep trains nothing: --set takes parameters of the economy, or policy")
+    for key, value in (("sim_length", options.sim_length), ("policy", options.policy or given.get("policy"))):
+        if value is not None:
+            settings[key] = value
+    if given["model"] and isinstance(settings.setdefault("model", {}), dict):
+        settings["model"] |= given["model"]
+    if given["shocks"] and isinstance(settings.setdefault("shocks", []), list):
+        settings["shocks"] += given["shocks"]
+    return settings
+
+
+def _resumed_settings(path: Path) -> dict[str, Any]:
+    """The settings of a sweep that was begun in ``path``."""
+    if not (_existing(path, "--resume") / "data" / "design.csv").is_file():
+        raise ConfigError(f"--resume {path} holds no sweep")
+    return read_mapping(path / "config.yaml", "a sweep's settings")
+
+
 MODES: dict[str, Callable[[argparse.Namespace], Path]] = {
     "train": train,
     "eval": evaluate_checkpoint,
     "simulate": simulate,
     "experiment": experiment,
+    "sweep": sweep,
 }
 
 

@@ -46,7 +46,8 @@ def read_scenario(
     return settings
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def read_mapping(path: Path, holds: str) -> dict[str, Any]:
+    """The mapping in a YAML file, which ``holds`` names; raises ``ConfigError``."""
     try:
         content = read_yaml(path)
     except OSError as error:
@@ -55,7 +56,12 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         reason = " ".join(str(error).split())
         raise ConfigError(f"--config {path} is not YAML: {reason}") from None
     if not isinstance(content, dict):
-        raise ConfigError(f"--config {path} must have the sections {', '.join(SECTIONS)}, got {type(content).__name__}")
+        raise ConfigError(f"--config {path} must have {holds}, got {type(content).__name__}")
+    return content
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    content = read_mapping(path, f"the sections {', '.join(SECTIONS)}")
     for section, value in content.items():
         if section not in SECTIONS:
             raise ConfigError(f"--config {path}: {unknown_key(str(section), SECTIONS)}")

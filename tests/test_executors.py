@@ -1,0 +1,248 @@
+"""Executors: the same results everywhere, errors that stay with their task, workers that end when told to."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import closing
+from itertools import count
+from pathlib import Path
+
+import pytest
+from conftest import SMALL
+
+from macro_mesa.config import ConfigError
+from macro_mesa.experiments.evaluation import Episode, run_episode
+from policies.executors import AHEAD, ENGINES, SINGLE_THREADED, Executor, ProcessPool, Ray, Serial, executor
+
+ROOT = Path(__file__).parent.parent
+ENGINES_AND_WORKERS = [("serial", 1), ("process", 2), ("ray", 2)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def importable_in_workers():
+    """Ray's workers start elsewhere and would not find this file."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent))
+        yield
+
+
+@pytest.fixture(scope="module", params=ENGINES_AND_WORKERS, ids=lambda pair: f"{pair[0]}-{pair[1]}")
+def execute(request, importable_in_workers) -> Executor:
+    engine, workers = request.param
+    if engine == "ray":
+        pytest.importorskip("ray")
+    with executor(engine, workers) as made:
+        yield made
+
+
+class UnpicklableError(Exception):
+    def __init__(self, one, two):
+        super().__init__(f"{one} {two}")
+
+
+def square(number):
+    if number == 3:
+        raise ConfigError("three is not allowed")
+    if number == 4:
+        raise UnpicklableError("four", "neither")
+    return number**2
+
+
+def nap(seconds):
+    time.sleep(seconds)
+    return seconds
+
+
+def die(number):
+    if number == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def die_once(path):
+    if not path.exists():
+        path.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return os.getpid()
+
+
+def threads(_):
+    return [os.environ.get(name) for name in SINGLE_THREADED]
+
+
+# --- what all executors share
+@pytest.mark.slow
+def test_episodes_are_the_same_on_every_executor(execute):
+    episodes = [Episode(policy, SMALL, seed, 6) for policy in ("rule", "random") for seed in (1, 2)]
+    expected = [run_episode(episode) for episode in episodes]
+    told = []
+    found = execute(run_episode, episodes, lambda: told.append(1))
+    assert len(told) == len(episodes)
+    for mine, theirs in zip(expected, found, strict=True):
+        assert mine.returns == theirs.returns
+        assert mine.history.equals(theirs.history)
+
+
+@pytest.mark.slow
+def test_errors_stay_with_their_task(execute):
+    finished = {done.place: done for done in execute.stream(square, iter(range(7)))}
+    assert sorted(finished) == list(range(7))
+    assert {place: done.result for place, done in finished.items() if done.error is None} == {
+        place: place**2 for place in (0, 1, 2, 5, 6)
+    }
+    error = finished[3].error
+    assert type(error) is ConfigError
+    assert str(error) == "three is not allowed"
+    assert "in square" in error.__notes__[0]
+    assert str(finished[4].error) in ("four neither", "UnpicklableError: four neither")
+
+
+@pytest.mark.slow
+def test_the_first_error_ends_a_call_and_the_next_call_works(execute):
+    with pytest.raises(ConfigError, match="three is not allowed"):
+        execute(square, [*range(4), *range(5, 100)])
+    assert execute(square, [1, 2]) == [1, 4]
+    assert execute(square, []) == []
+
+
+@pytest.mark.slow
+def test_results_come_as_they_finish_and_tasks_are_taken_as_workers_are_free(execute):
+    taken = []
+
+    def tasks():
+        for number in count(10):
+            taken.append(number)
+            yield number
+
+    with closing(execute.stream(square, tasks())) as finished:
+        for _ in range(5):
+            next(finished)
+            ahead = AHEAD * getattr(execute, "workers", 1)
+            assert len(taken) <= 5 + ahead
+    if not isinstance(execute, Serial):
+        with closing(execute.stream(nap, [30.0, 0.0])) as finished:
+            assert next(finished).place == 1
+
+
+# --- workers
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["process", "ray"])
+def test_closing_ends_workers_in_the_midst_of_a_task(engine):
+    if engine == "ray":
+        pytest.importorskip("ray")
+    with executor(engine, 2) as execute:
+        execute(nap, [0.0, 0.0])
+        finished = execute.stream(nap, [0.0, 60.0, 60.0])
+        next(finished)
+        start = time.monotonic()
+        finished.close()
+        execute.close()
+    assert time.monotonic() - start < 20.0
+
+
+@pytest.mark.slow
+def test_workers_have_one_thread_and_the_environment_is_left_as_it_was(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    monkeypatch.delenv("NUMBA_NUM_THREADS", raising=False)
+    with ProcessPool(2) as execute:
+        assert execute(threads, [0, 1]) == [["1"] * len(SINGLE_THREADED)] * 2
+    assert os.environ["OMP_NUM_THREADS"] == "7"
+    assert "NUMBA_NUM_THREADS" not in os.environ
+
+
+@pytest.mark.slow
+def test_two_pools_do_not_end_each_other():
+    with ProcessPool(2) as one, ProcessPool(2) as other:
+        assert one(square, [1, 2]) == other(square, [1, 2])
+        one.close()
+        assert other(square, [5, 6]) == [25, 36]
+
+
+@pytest.mark.slow
+def test_a_process_that_dies_is_one_sentence():
+    with ProcessPool(2) as execute:
+        with pytest.raises(ConfigError, match="a worker process died"):
+            execute(die, [0, 1, 2])
+        assert execute(square, [5]) == [25]
+
+
+@pytest.mark.slow
+def test_ray_repeats_the_task_of_an_actor_that_died(tmp_path):
+    pytest.importorskip("ray")
+    with Ray(1) as execute:
+        assert len(execute(die_once, [tmp_path / "died"])) == 1
+
+
+@pytest.mark.slow
+def test_ray_runs_on_the_processors_there_are():
+    ray = pytest.importorskip("ray")
+    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    try:
+        with Ray(2) as execute:  # the second actor never stands
+            assert execute(square, [5, 6, 7]) == [25, 36, 49]
+        assert ray.is_initialized()  # whoever started Ray ends it
+    finally:
+        ray.shutdown()
+
+
+# --- which executor
+def test_the_executor_of_an_engine(monkeypatch):
+    assert [type(executor(engine, 2)) for engine in ENGINES[:2]] == [Serial, ProcessPool]
+    assert isinstance(executor("process", 1), Serial)
+    assert isinstance(executor(1), Serial)
+    assert executor(3).workers == 3
+    with pytest.raises(ConfigError, match="--engine must be one of serial, process, ray, got 'threads'"):
+        executor("threads", 2)
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.setattr("policies.executors.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match="needs Ray, which is not installed"):
+        executor("ray", 2)
+
+
+@pytest.mark.slow
+def test_a_cluster_that_is_not_there_is_one_sentence(monkeypatch):
+    pytest.importorskip("ray")
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    with Ray(1) as execute, pytest.raises(ConfigError, match=r"cannot reach Ray at RAY_ADDRESS=127\.0\.0\.1:1"):
+        execute(square, [1])
+
+
+INTERRUPTED = """
+import os, sys, time
+sys.path.insert(0, {tests!r})
+from test_executors import nap
+from policies.executors import executor
+
+if __name__ == "__main__":
+    try:
+        with executor({engine!r}, 2) as execute:
+            for done in execute.stream(nap, [0.0] + [60.0] * 9):
+                print("started", flush=True)
+    except KeyboardInterrupt:
+        sys.exit(130)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ENGINES)
+def test_ctrl_c_in_a_terminal_ends_it_quietly(engine, tmp_path):
+    if engine == "ray":
+        pytest.importorskip("ray")
+    script = tmp_path / "script.py"
+    script.write_text(INTERRUPTED.format(tests=str(ROOT / "tests"), engine=engine))
+    process = subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    try:
+        assert process.stdout.readline() == "started\n", process.communicate()
+        time.sleep(0.5)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers too
+        out, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert out == ""
+    assert "Traceback" not in err, err
