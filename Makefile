@@ -20,7 +20,7 @@ USABLE := import ensurepip, venv, sys; sys.exit(sys.version_info < (3, 12))
 # the matrices are small: one BLAS thread a process
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help run test lint types imports tests fast docs bench constraints clean
+.PHONY: help run test lint types imports tests fast docs gallery bench constraints clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ fast: $(INSTALLED) ## the tests that take seconds, in this process
 
 docs: $(INSTALLED) ## write the generated tables of docs/ anew
 	@$(BIN)/python docs/generate.py
+
+gallery: $(INSTALLED) ## draw every figure anew: docs/gallery.md and docs/gallery/
+	@$(BIN)/python docs/gallery.py
 
 bench: $(INSTALLED) ## speed of simulation and training (ARGS="--quick" for a first look)
 	@$(BIN)/python benchmarks/simulation.py $(ARGS)

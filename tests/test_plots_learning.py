@@ -3,11 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from test_plots_economy import assert_draws, words
+from test_plots_economy import assert_draws, assert_writes, words
 
 from visualization import style
-from visualization.learning import learning_curves, learning_table
-from visualization.plots import save_figure
+from visualization.learning import learning_curve, learning_curves, learning_table
 from visualization.sensitivity import sensitivity_bars
 
 FIRM = "firm"
@@ -67,6 +66,15 @@ def test_an_unknown_diagnostic_says_so(tmp_path):
     assert_draws(figure, tmp_path)
 
 
+def test_a_part_of_a_diagnostic_alone(tmp_path):
+    updates = [{"update": u, FIRM: {"entropy_fraction": {"price": 1.0 / u, "hiring": None}}} for u in (1, 2)]
+    figure = learning_curve([{"updates": updates}] * 2, FIRM, "entropy_fraction/price", "share")
+    np.testing.assert_allclose(line(figure, "median of 2 runs").get_ydata(), [1.0, 0.5])
+    assert_draws(figure, tmp_path)
+    unknown = learning_curve([{"updates": updates}], FIRM, "entropy_fraction/hiring", "share")
+    assert "not written down" in words(unknown)
+
+
 def test_one_update_is_a_point():
     assert line(learning_curves([training(1)]), "learning").get_marker() == "o"
 
@@ -88,12 +96,19 @@ def test_the_most_important_parameter_is_on_top(tmp_path):
     intervals = np.concatenate([lines.get_segments() for lines in axes.collections])
     np.testing.assert_allclose(np.ptp(intervals[:, :, 0], axis=1), 0.1)
     assert figure.get_figwidth() == style.PANEL_WIDTH
-    assert save_figure(figure, tmp_path / "bars.png").stat().st_size > 5_000
+    assert_writes(figure, tmp_path)
 
 
 def test_a_panel_an_output():
     figure = sensitivity_bars(pd.concat([sobol(output="GDP"), sobol(output="inflation")]))
     assert [axes.get_title("left") for axes in figure.axes] == ["GDP", "inflation"]
+
+
+def test_total_effects_rank_before_larger_spreads():
+    table = sobol().assign(index=["sigma", "mu_star"] * 2, value=[9.0, 0.2, 0.1, 0.7], unit="pp")
+    axes = sensitivity_bars(table).axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["alpha", "beta"]
+    assert axes.get_xlabel() == "pp"
 
 
 def test_an_index_without_interval_has_no_whisker():

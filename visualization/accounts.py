@@ -26,7 +26,7 @@ def account_matrix(table: pd.DataFrame, title: str, unit: str, width: float = st
     """
     labels = max((len(str(name)) for name in table.index), default=0)
     height = 0.9 + 0.21 * max(len(table), 1)
-    figure, axes = style.new_panel(width, height, left=0.15 + 0.06 * labels, bottom=0.1, top=0.8)
+    figure, axes = style.new_panel(width, height, left=0.12 + 0.06 * labels, bottom=0.1, top=0.8)
     values = table.to_numpy(dtype=float)
     style.head(figure, f"{title}, {unit}")
     if not values.size:
@@ -79,6 +79,8 @@ def _name_cells(axes: Axes, table: pd.DataFrame, margin_rows: np.ndarray, margin
         [*axes.get_xticklabels(), *axes.get_yticklabels()], [*margin_columns, *margin_rows], strict=True
     ):
         label.set_fontweight("bold" if bold else "normal")
+    for label in axes.get_xticklabels():
+        label.set_fontsize(style.SMALL - 1)
     for edge in np.flatnonzero(margin_rows):
         axes.axhline(edge - 0.5, color=INK, linewidth=0.9)
     for edge in np.flatnonzero(margin_columns):

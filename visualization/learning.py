@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from visualization import style
-from visualization.style import BLUE, GREY, VERMILION
+from visualization.style import BLUE
 
 TrainingStatistics = Mapping[str, Any]
 
@@ -23,18 +24,15 @@ def learning_curves(
     """A diagnostic over updates, a panel an agent type: every run thin, their median bold, the band from 10 to 90 %.
 
     runs: contents of ``train_stats.json``, one a run, as in ``plots.training_curves``; runs may differ in length.
-    diagnostic: a number of each update and type, such as ``mean_reward`` or ``explained_variance``, in ``unit``.
+    diagnostic: a number of each update and type, such as ``mean_reward`` or ``explained_variance``, in ``unit``;
+        ``entropy_fraction/price`` is a part of one.
     width: inches; panels stand side by side from 3.6 inches each on, else below each other.
     """
     kinds = [kind for kind in style.AGENT_TITLES if any(_updates(run, kind) for run in runs)]
     columns = 2 if width >= 7.2 and len(kinds) > 1 else 1
     figure, panels = style.new_figure(-(-len(kinds) // columns) or 1, columns, row_height=2.7, width=width)
     for axes, kind in zip(panels.flat, kinds, strict=False):
-        curves = learning_table(runs, kind, diagnostic)
-        _draw_curves(axes, curves)
-        if diagnostic == "mean_reward":
-            _draw_baselines(axes, runs, kind)
-        style.dress(axes, style.AGENT_TITLES[kind], "update", unit)
+        _draw(axes, runs, kind, diagnostic, unit)
     style.align_titles(panels)
     style.hide_unused(list(panels.flat), max(len(kinds), 1))
     if not kinds:
@@ -43,10 +41,24 @@ def learning_curves(
     return figure
 
 
+def learning_curve(
+    runs: Sequence[TrainingStatistics],
+    kind: str,
+    diagnostic: str = "mean_reward",
+    unit: str = "reward a month",
+    width: float = style.PANEL_WIDTH,
+) -> Figure:
+    """One panel of ``learning_curves``, quick to draw: a diagnostic of the agent type ``kind``."""
+    figure, axes = style.new_panel(width)
+    _draw(axes, runs, kind, diagnostic, unit)
+    style.set_title(axes, style.AGENT_TITLES[kind], room=True)
+    return figure
+
+
 def learning_table(runs: Sequence[TrainingStatistics], kind: str, diagnostic: str) -> pd.DataFrame:
     """A diagnostic of an agent type: a row an update, a column a run; NaN where a run lacks it."""
     series = [
-        pd.Series({number: entry.get(diagnostic) for number, entry in _updates(run, kind).items()}, dtype=float)
+        pd.Series({number: _value(entry, diagnostic) for number, entry in _updates(run, kind).items()}, dtype=float)
         for run in runs
     ]
     table = pd.concat(series, axis=1, keys=range(len(series))) if series else pd.DataFrame()
@@ -56,6 +68,21 @@ def learning_table(runs: Sequence[TrainingStatistics], kind: str, diagnostic: st
 def _updates(run: TrainingStatistics, kind: str) -> dict[int, Mapping[str, Any]]:
     """What a type's updates say, by their numbers."""
     return {update["update"]: update[kind] for update in run["updates"] if update.get(kind)}
+
+
+def _value(entry: Mapping[str, Any], diagnostic: str) -> float | None:
+    """A diagnostic of an update; ``entropy_fraction/price`` is the part ``price`` of ``entropy_fraction``."""
+    name, _, part = diagnostic.partition("/")
+    found = entry.get(name)
+    return (found or {}).get(part) if part else found
+
+
+def _draw(axes: Axes, runs: Sequence[TrainingStatistics], kind: str, diagnostic: str, unit: str) -> None:
+    _draw_curves(axes, learning_table(runs, kind, diagnostic))
+    if diagnostic == "mean_reward":
+        _draw_baselines(axes, runs, kind)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1))
+    style.dress(axes, style.AGENT_TITLES[kind], "update", unit)
 
 
 def _draw_curves(axes: Axes, curves: pd.DataFrame) -> None:
@@ -74,8 +101,9 @@ def _draw_curves(axes: Axes, curves: pd.DataFrame) -> None:
 
 def _draw_baselines(axes: Axes, runs: Sequence[TrainingStatistics], kind: str) -> None:
     """What the untrained policies earn, the mean of the runs that measured it."""
-    for name, colour, dashes in (("rule", VERMILION, "--"), ("random", GREY, ":")):
+    for name in ("rule", "random"):
         found = [((run.get("baselines") or {}).get(kind) or {}).get(name) for run in runs]
         values = [value for value in found if value is not None and np.isfinite(value)]
         if values:
+            colour, dashes = style.POLICY_COLOURS[name], style.POLICY_DASHES[name]
             axes.axhline(float(np.mean(values)), color=colour, linestyle=dashes, linewidth=1.2, label=name)

@@ -139,7 +139,7 @@ def _reward_curve(
     _curve(axes, x, _numbers(diagnostics, "mean_reward"), color=style.BLUE, label="learning")
     for policy, value in baselines.items():
         if value is not None and math.isfinite(value):
-            dashes = style.DASHES[1 + list(baselines).index(policy) % 3]
+            dashes = style.POLICY_DASHES.get(policy, style.DASHES[3])
             axes.axhline(value, color=style.POLICY_COLOURS.get(policy, style.INK), ls=dashes, lw=1.2, label=policy)
     style.dress(axes, title, "update", "mean reward a month")
 
@@ -236,6 +236,7 @@ def _return_intervals(axes: Axes, policies: Mapping[str, Mapping[str, Any]], tit
     axes.set_yticks(range(len(policies)), [name.replace("_", " ") for name in policies])
     axes.set_ylim(len(policies) - 0.4, -0.7)  # the first policy on top, with room for its number
     axes.xaxis.set_major_locator(MaxNLocator(nbins=4))
+    style.compact_axis(axes.xaxis)
     axes.margins(x=0.18)
     style.dress(axes, title, unit, "policy", margin=None)
 
@@ -244,6 +245,7 @@ def _component_bars(axes: Axes, policies: Mapping[str, Mapping[str, float]], uni
     """A group of bars for each component of the reward, a bar for each policy."""
     names = list(dict.fromkeys(name for parts in policies.values() for name in parts))
     thickness = 0.8 / max(len(policies), 1)
+    axes.use_sticky_edges = False  # room beside bars of zero
     for number, (policy, parts) in enumerate(policies.items()):
         heights = np.arange(len(names)) + (number - (len(policies) - 1) / 2) * thickness
         values = [parts.get(name, np.nan) for name in names]
@@ -258,4 +260,5 @@ def _component_bars(axes: Axes, policies: Mapping[str, Mapping[str, float]], uni
     axes.set_yticks(range(len(names)), [name.replace("_", " ") for name in names])
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=4))
+    style.compact_axis(axes.xaxis)
     style.dress(axes, "Components", unit, "", margin=None)

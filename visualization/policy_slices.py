@@ -159,6 +159,6 @@ def _natural(agent_type: str, points: pd.Index) -> tuple[np.ndarray, str]:
     name = observation.meaning if len(observation.meaning) <= LONGEST_LABEL else observation.name.replace("_", " ")
     scaled = re.fullmatch(r"(\d+) x (annual|log|share)", observation.unit)
     if scaled is None:
-        return x, f"{name}, {observation.unit}"
+        return x, f"{name} ({observation.unit})"
     unit = "% a year" if scaled[2] == "annual" else "%"
-    return 100.0 * x / float(scaled[1]), f"{name}, {unit}"
+    return 100.0 * x / float(scaled[1]), f"{name} ({unit})"

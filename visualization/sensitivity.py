@@ -14,6 +14,7 @@ INDEX_NAMES = {
     "mu_star": "mean absolute effect",
     "sigma": "standard deviation of effects",
 }
+RANKED_BY = ("ST", "mu_star")  # which index says how important a parameter is; else the largest does
 INDEX_COLOURS = {"S1": ORANGE, "ST": BLUE, "mu_star": BLUE, "sigma": ORANGE}
 
 
@@ -24,7 +25,8 @@ def sensitivity_bars(
 
     indices: a row a parameter and index; columns ``parameter``, ``index`` (``S1`` and ``ST`` of Sobol,
         ``mu_star`` and ``sigma`` of Morris, or any other name), ``value``, ``low`` and ``high`` (NaN where an
-        index has no interval), in ``unit``; with a column ``output`` where there are several.
+        index has no interval), in ``unit`` or that of a column ``unit``; with a column ``output`` where there
+        are several.
     width: inches of a panel; panels stand side by side, at most three in a row.
     """
     outputs = list(indices.groupby("output", sort=False)) if "output" in indices else [(title, indices)]
@@ -35,7 +37,8 @@ def sensitivity_bars(
     )
     for axes, (output, table) in zip(panels.flat, outputs, strict=False):
         _draw_bars(axes, table)
-        style.dress(axes, title if len(outputs) == 1 else str(output), unit, "", margin=None)
+        of = str(table["unit"].iloc[0]) if "unit" in table else unit
+        style.dress(axes, title if len(outputs) == 1 else str(output), of, "", margin=None)
         axes.grid(visible=False, axis="y")
     style.align_titles(panels)
     style.hide_unused(list(panels.flat), max(len(outputs), 1))
@@ -50,7 +53,9 @@ def _draw_bars(axes: Axes, table: pd.DataFrame) -> None:
     if not len(table):
         style.say(axes, "no index was estimated")
         return
-    parameters = list(table.groupby("parameter")["value"].max().sort_values(ascending=False, kind="stable").index)
+    ranked = table[table["index"].isin(RANKED_BY)] if table["index"].isin(RANKED_BY).any() else table
+    importance = ranked.groupby("parameter")["value"].max().reindex(table["parameter"].unique())
+    parameters = list(importance.sort_values(ascending=False, kind="stable").index)
     names = list(dict.fromkeys(table["index"]))
     thickness = 0.8 / len(names)
     for number, name in enumerate(names):

@@ -24,6 +24,7 @@ GREY, INK, GRID = "#7A7A7A", "#222222", "#E6E6E6"
 POLICY_COLOURS = {"learned": BLUE, "rule": VERMILION, "random": GREY}
 # lines also differ in dashes, for print in grey
 DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (5, 1.5, 1.2, 1.5)))
+POLICY_DASHES = {"learned": "-", "rule": DASHES[1], "random": DASHES[2]}
 
 DPI = 120
 WIDTH = 12.0  # inches
@@ -141,6 +142,13 @@ def significant(number: float, digits: int = 2) -> str:
         return "0" if number == 0 else "\u2013"
     decimals = max(digits - 1 - math.floor(math.log10(abs(number))), 0)
     return minus(f"{number:,.{decimals}f}" if decimals < 7 else f"{number:.1e}")
+
+
+def compact_axis(axis: Axis) -> None:
+    """Write thousands as k, so that long numbers do not run into each other."""
+    axis.set_major_formatter(
+        FuncFormatter(lambda value, _: minus(f"{value / 1000:,g}k" if abs(value) >= 10_000 else f"{value:g}"))
+    )
 
 
 def minus(number: str) -> str:
