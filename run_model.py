@@ -1,4 +1,4 @@
-"""Macro Mesa from the command line: train, evaluate, simulate, experiment, sweep.
+"""Macro Mesa from the command line: train, evaluate, simulate, experiment, sweep, calibrate, evidence.
 
 ``python run_model.py --help`` lists the flags.  Exit codes: 0; 2 with one line ``error: ...`` on bad input;
 130 after Ctrl-C, with everything saved.  The last line on stdout is the path of the folder written.
@@ -13,18 +13,19 @@ import argparse
 import json
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
 from macro_mesa.config import ConfigError, Parameters
+from macro_mesa.experiments import calibration, sweep_results
 from macro_mesa.experiments.evaluation import FIRST_HELD_OUT_SEED, Episode, evaluate, run_episode
 from macro_mesa.experiments.monetary_shock import rate_rise
 from macro_mesa.experiments.paired import Design
 from macro_mesa.experiments.registry import EXPERIMENTS
 from macro_mesa.experiments.scenario import SECTIONS, read_mapping, read_scenario
 from macro_mesa.experiments.sweep import SETTINGS, read_sweep, run_sweep, unfinished
-from macro_mesa.experiments.sweep_results import finish_sweep
 from macro_mesa.policy import make_policies
 from macro_mesa.run_folder import RunFolder, write_json, write_text
 from macro_mesa.task_store import resumable
@@ -53,16 +54,17 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--num-banks", type=int, help="commercial banks (default 5)")
     parser.add_argument("--output-dir", type=Path, default=Path("experiments"), help="where run folders go")
     parser.add_argument("--model-path", type=Path, nargs="+", metavar="RUN", default=[],
-                        help="a checkpoint or run folder (eval, simulate), or several runs (experiment)")
+                        help="a checkpoint or run folder (eval, simulate), or several runs (experiment, evidence)")
     parser.add_argument("--policy", help="policy of all agents (simulate: default rule; experiment: default learned)")
     parser.add_argument("--experiment", choices=tuple(EXPERIMENTS), help="which one (experiment)")
-    parser.add_argument("--pairs", type=int, default=60, help="held-out seeds of an experiment (default 60)")
+    parser.add_argument("--pairs", type=int, default=60, help="held-out seeds (experiment, evidence; default 60)")
     parser.add_argument("--episodes", type=int, default=20, help="held-out seeds of an evaluation (default 20)")
     parser.add_argument("--held-out-seed", type=int, default=FIRST_HELD_OUT_SEED, help="first of them")
     parser.add_argument("--greedy", action="store_true", help="evaluate the most probable actions (eval, simulate)")
     parser.add_argument("--shock", action="append", default=[], metavar="KEY=VALUE,...", help="a dated shock")
     parser.add_argument("--seed", type=int, default=0, help="seed of the run (default 0)")
-    parser.add_argument("--config", type=Path, metavar="FILE.yaml", help=f"sections {', '.join(SECTIONS)}; or a sweep")
+    parser.add_argument("--config", type=Path, metavar="FILE.yaml",
+                        help=f"sections {', '.join(SECTIONS)}; or the keys of a sweep or calibration")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, repeatable")
     parser.add_argument("--workers", type=int, default=1, help="processes for evaluations (default 1)")
     parser.add_argument("--engine", choices=ENGINES, default="process", help="where workers run (default process)")
@@ -290,14 +292,8 @@ def experiment(options: argparse.Namespace) -> Path:
     folder = _unfinished(options.resume) if options.resume else RunFolder.create(options.output_dir, options.seed)
     described = {"model": parameters, "training": settings["training"], "shocks": settings["shocks"]}
     folder.describe(sys.argv, {"held_out_from": options.held_out_seed, "pairs": options.pairs}, described)
-    finished = folder.path / FINISHED_TASKS
-    try:
-        with executor(options.engine, options.workers) as workers:
-            execute = _with_progress(options.experiment, resumable(workers, finished, _manifests(arms)))
-            findings = chosen.run(Design(arms, parameters, seeds, execute, months, settings["shocks"]))
-    except KeyboardInterrupt:
-        print(f"stopped; the same command with --resume {folder.path} goes on", file=sys.stderr)
-        raise
+    with _keeping_tasks(folder, options.experiment, _manifests(arms), options) as execute:
+        findings = chosen.run(Design(arms, parameters, seeds, execute, months, settings["shocks"]))
     results = {
         "experiment": options.experiment, "design": findings.design, "arms": arms, "estimates": findings.estimates,
         "seeds": list(seeds), "pairs": options.pairs, "runs": {label: len(choices) for label, choices in arms.items()},
@@ -308,8 +304,19 @@ def experiment(options: argparse.Namespace) -> Path:
     for name, figure in experiments.figures(options.experiment, findings.tables).items():
         plots.save_figure(figure, folder.plots / f"{name}.png")
     experiments.print_estimates(options.experiment, results)
-    shutil.rmtree(finished)
+    shutil.rmtree(folder.path / FINISHED_TASKS)
     return folder.path
+
+
+@contextmanager
+def _keeping_tasks(folder: RunFolder, title: str, depends_on: Any, options: argparse.Namespace) -> Iterator[Any]:
+    """An executor with a bar that keeps the results of finished tasks in the run folder, for ``--resume``."""
+    try:
+        with executor(options.engine, options.workers) as workers:
+            yield _with_progress(title, resumable(workers, folder.path / FINISHED_TASKS, depends_on))
+    except KeyboardInterrupt:
+        print(f"stopped; the same command with --resume {folder.path} goes on", file=sys.stderr)
+        raise
 
 
 def experiment_arms(
@@ -364,6 +371,46 @@ def _manifests(arms: Mapping[str, Sequence[Any]]) -> list[str]:
     return [(path / "manifest.json").read_text() for path in named if (path / "manifest.json").is_file()]
 
 
+# --- evidence
+def evidence(options: argparse.Namespace) -> Path:
+    """Judge the emergence claims and the stylised facts on held-out seeds; write verdicts, tables and the scorecard."""
+    import pandas as pd
+
+    from macro_mesa.evidence.study import Run, run_evidence
+    from visualization import plots, scorecard
+
+    if options.greedy:
+        raise ConfigError("--greedy is not for --mode evidence: it looks at sampled and at most probable actions")
+    settings = configuration(options)
+    arms, parameters = experiment_arms(options, settings)
+    choices = next(iter(arms.values()))
+    runs = [Run(_run_name(choice), choice, _greedy(choice), parameters) for choice in choices]
+    folder = _unfinished(options.resume) if options.resume else RunFolder.create(options.output_dir, options.seed)
+    seeds = {"held_out_from": options.held_out_seed, "pairs": options.pairs}
+    folder.describe(sys.argv, seeds, {"model": parameters, "runs": [run.name for run in runs]})
+    with _keeping_tasks(folder, "evidence", _manifests(arms), options) as execute:
+        results = run_evidence(runs, options.held_out_seed, options.pairs, execute)
+    write_json(folder.path / "results.json", results)
+    write_text(folder.logs / "responses.csv", pd.DataFrame(results["responses"]).to_csv(index=False))
+    write_text(folder.logs / "moments.csv", pd.json_normalize(list(results["facts"]["moments"].values())).to_csv())
+    plots.save_figure(scorecard.scorecard(results), folder.plots / "scorecard.png")
+    plots.save_figure(scorecard.all_responses(results), folder.plots / "responses.png")
+    scorecard.print_verdicts(results)
+    shutil.rmtree(folder.path / FINISHED_TASKS)
+    return folder.path
+
+
+def _run_name(choice: Any) -> str:
+    """The run folder of a checkpoint, or the checkpoint's own name."""
+    path = Path(str(choice))
+    return path.parent.parent.name if path.parent.name == "models" else path.name
+
+
+def _greedy(choice: Any) -> Any:
+    """The most probable actions of a checkpoint; rules have no others than their own."""
+    return f"{choice}:greedy" if Path(str(choice)).is_dir() else choice
+
+
 # --- sweep
 def sweep(options: argparse.Namespace) -> Path:
     """Run a design of parameters, policies and seeds; write every run, their summary and what outcomes depend on."""
@@ -371,7 +418,7 @@ def sweep(options: argparse.Namespace) -> Path:
     from visualization.progress import TaskProgress
     from visualization.sensitivity import sensitivity_bars
 
-    settings = _resumed_settings(options.resume) if options.resume else sweep_settings(options)
+    settings = study_settings(options, SETTINGS)
     design = read_sweep(settings)
     folder = RunFolder(options.resume) if options.resume else RunFolder.create(options.output_dir, design.seed)
     if not options.resume:
@@ -386,7 +433,7 @@ def sweep(options: argparse.Namespace) -> Path:
     except KeyboardInterrupt:
         print(f"stopped; go on with --mode sweep --resume {folder.path}", file=sys.stderr)
         raise
-    results, indices = finish_sweep(design, data, folder.path)
+    results, indices = sweep_results.finish_sweep(design, data, folder.path)
     for number, (policy, table) in enumerate(indices.groupby("policy", sort=False)):
         figure = sensitivity_bars(table, f"Sensitivity, {policy}")
         plots.save_figure(figure, folder.plots / f"sensitivity{f'_{number + 1}' if number else ''}.png")
@@ -395,15 +442,51 @@ def sweep(options: argparse.Namespace) -> Path:
     return folder.path
 
 
-def sweep_settings(options: argparse.Namespace) -> dict[str, Any]:
-    """A sweep's settings: the file, then ``--set``, then the flags; raises ``ConfigError``."""
+# --- calibrate
+def calibrate(options: argparse.Namespace) -> Path:
+    """Look for parameters whose moments come near to those of data; write every trial and the best one."""
+    from macro_mesa.evidence.stylised_facts import MOMENTS
+    from visualization import plots
+    from visualization.calibration import calibration as calibration_figure
+    from visualization.progress import TaskProgress
+
+    settings = study_settings(options, calibration.SETTINGS)
+    search = calibration.read_calibration(settings)
+    folder = RunFolder(options.resume) if options.resume else RunFolder.create(options.output_dir, search.seed)
+    if not options.resume:
+        folder.describe(sys.argv, {"runs": list(search.seeds), "search": search.seed}, settings)
+    left = search.trials - calibration.trials_done(folder.path)
+    try:
+        with (
+            executor(options.engine, options.workers) as workers,
+            TaskProgress("calibration", (left + 2) * len(search.seeds)) as progress,
+        ):
+            trials = calibration.calibrate(search, folder.path, workers.stream, progress)
+            results = calibration.finish_calibration(search, trials, workers.stream, progress)
+    except KeyboardInterrupt:
+        print(f"stopped; go on with --mode calibrate --resume {folder.path}", file=sys.stderr)
+        raise
+    write_json(folder.path / "results.json", results)
+    figure = calibration_figure(results, {name: title for name, (title, *_) in MOMENTS.items()})
+    plots.save_figure(figure, folder.plots / "calibration.png")
+    return folder.path
+
+
+def study_settings(options: argparse.Namespace, known: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a sweep or calibration: the file, then ``--set``, then the flags; raises ``ConfigError``.
+
+    A resumed one has those that its folder notes.
+    """
+    if options.resume:
+        path = _existing(options.resume, "--resume") / "config.yaml"
+        return read_mapping(path, f"the settings of a {options.mode}")
     if options.config is None:
-        raise ConfigError("--mode sweep needs --config FILE.yaml, or --resume DIR")
-    settings = read_mapping(options.config, f"some of the keys {', '.join(SETTINGS)}")
+        raise ConfigError(f"--mode {options.mode} needs --config FILE.yaml, or --resume DIR")
+    settings = read_mapping(options.config, f"some of the keys {', '.join(known)}")
     flags = {("model", name): getattr(options, name) for name in ("num_households", "num_firms", "num_banks")}
     given = read_scenario(None, options.set, options.shock, flags)
     if given["training"] or given["ppo"]:
-        raise ConfigError("a sweep trains nothing: --set takes parameters of the economy, or policy")
+        raise ConfigError(f"--mode {options.mode} trains nothing: --set takes parameters of the economy, or policy")
     for key, value in (("sim_length", options.sim_length), ("policy", options.policy or given.get("policy"))):
         if value is not None:
             settings[key] = value
@@ -414,19 +497,14 @@ def sweep_settings(options: argparse.Namespace) -> dict[str, Any]:
     return settings
 
 
-def _resumed_settings(path: Path) -> dict[str, Any]:
-    """The settings of a sweep that was begun in ``path``."""
-    if not (_existing(path, "--resume") / "data" / "design.csv").is_file():
-        raise ConfigError(f"--resume {path} holds no sweep")
-    return read_mapping(path / "config.yaml", "a sweep's settings")
-
-
 MODES: dict[str, Callable[[argparse.Namespace], Path]] = {
     "train": train,
     "eval": evaluate_checkpoint,
     "simulate": simulate,
     "experiment": experiment,
+    "evidence": evidence,
     "sweep": sweep,
+    "calibrate": calibrate,
 }
 
 

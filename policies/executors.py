@@ -187,8 +187,8 @@ class Ray(Executor):
             import ray
 
             self._connect()
-            one_thread = {"env_vars": dict.fromkeys(SINGLE_THREADED, "1")}
-            actor = ray.remote(num_cpus=1, max_restarts=3, max_task_retries=3, runtime_env=one_thread)(_Actor)
+            # Ray gives an actor of one CPU one thread
+            actor = ray.remote(num_cpus=1, max_restarts=3, max_task_retries=3)(_Actor)
             self._actors = [actor.remote() for _ in range(self.workers)]
         return self._actors
 
@@ -203,7 +203,8 @@ class Ray(Executor):
         address = os.environ.get("RAY_ADDRESS", "local")
         own: dict[str, Any] = {"num_cpus": self.workers, "include_dashboard": False} if address == "local" else {}
         try:
-            ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False, **own)
+            with single_threaded_children():
+                ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False, **own)
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise ConfigError(f"cannot reach Ray at RAY_ADDRESS={address}: {_one_line(error)}") from None
         self._owns_ray = True
