@@ -39,28 +39,22 @@ class Pairs:
 
         Rates and shares in percentage points, the rest in per cent of the run's mean without the rise.
         """
-        calm, shocked = (part[:, :, first - 1 : last].mean(axis=2) for part in self.series(name))
-        return _relative(calm, shocked, name)
+        return self.by_month(name)[:, :, first - 1 : last].mean(axis=2)
 
     def cumulative(self, name: str, first: int, last: int) -> np.ndarray:
         """Response of the sum since the rise, mean over the months ``first`` to ``last``, per cent (runs, pairs)."""
-        calm, shocked = (part.cumsum(axis=2) for part in self.series(name))
-        months = range(first - 1, last)
-        return np.mean([_relative(calm[..., t], shocked[..., t], name) for t in months], axis=0)
+        since = np.arange(1, self._levels.shape[3] + 1)
+        return (self.by_month(name).cumsum(axis=2) / since)[:, :, first - 1 : last].mean(axis=2)
 
     def by_month(self, name: str) -> np.ndarray:
         """Response of every month, (runs, pairs, horizon)."""
         calm, shocked = self.series(name)
-        return np.stack([_relative(calm[..., t], shocked[..., t], name) for t in range(calm.shape[2])], axis=2)
-
-
-def _relative(calm: np.ndarray, shocked: np.ndarray, name: str) -> np.ndarray:
-    if name in LEVELS:
-        return 100.0 * (shocked - calm)
-    base = calm.mean(axis=1, keepdims=True)
-    if (base <= 0.0).any():
-        raise ConfigError(f"a run's economies have no {name} at all: there is no response to measure")
-    return 100.0 * (shocked - calm) / base
+        if name in LEVELS:
+            return 100.0 * (shocked - calm)
+        base = calm.mean(axis=(1, 2), keepdims=True)
+        if (base <= 0.0).any():
+            raise ConfigError(f"a run's economies have no {name} at all: there is no response to measure")
+        return 100.0 * (shocked - calm) / base
 
 
 def _unit(name: str) -> str:

@@ -68,7 +68,7 @@ def estimate(sample: np.ndarray, function: Function | None = None, unit: str = "
 def share_of_runs(held: Sequence[bool]) -> dict[str, Any]:
     """The share of runs in which something held, in the form of an estimate; it has no interval."""
     share = float(np.mean(held))
-    return {"mean": share, "ci": [share, share], "by_run": [float(held_here) for held_here in held], "unit": "of runs"}
+    return {"mean": share, "ci": [None, None], "by_run": [float(held_here) for held_here in held], "unit": "of runs"}
 
 
 def across_runs(found: Sequence[float | None], unit: str) -> dict[str, Any]:

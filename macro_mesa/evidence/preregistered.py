@@ -53,7 +53,7 @@ CRITERIA: tuple[Criterion, ...] = (
     Criterion("consumption_response", "prices", "interval below", 0.0, "price level, months 12-18"),
     Criterion("consumption_response", "unemployment", "interval above", 0.0, "unemployment, months 12-18"),
     Criterion("price_stickiness", "frequency_below_benchmark", "interval below", 0.0,
-              "share of prices changed a month less that of the myopic optimum on the same grid, no menu cost"),
+              "prices changed in a month, less the share that the myopic optimum on the same grid changes"),
     Criterion("price_stickiness", "pass_through_1", "at most", 0.5,
               "pass-through of a 5 % rise of costs in the first month in which firms see it", PASS_THROUGH),
     Criterion("price_stickiness", "pass_through_12", "at least", 0.8,

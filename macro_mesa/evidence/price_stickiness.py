@@ -87,10 +87,10 @@ def price_stickiness(results: Results, size: float, menu_cost: float) -> dict[st
     counts = over_results(lambda r: hazard_counts(changes(r["steps"])))
     moved = over_results(lambda r: _size_and_cuts(r["steps"]))
     estimates = {
-        "frequency": estimate(frequency, unit="of prices a month"),
-        "frequency_benchmark": estimate(benchmark, unit="of prices a month"),
-        "frequency_benchmark_with_menu_cost": estimate(with_menu_cost, unit="of prices a month"),
-        "frequency_below_benchmark": estimate(frequency - benchmark, unit="of prices a month"),
+        "frequency": estimate(frequency, unit="of prices"),
+        "frequency_benchmark": estimate(benchmark, unit="of prices"),
+        "frequency_benchmark_with_menu_cost": estimate(with_menu_cost, unit="of prices"),
+        "frequency_below_benchmark": estimate(frequency - benchmark, unit="of prices"),
         "size_of_changes": estimate(moved[..., [0, 1]], _ratio, "log"),
         "share_of_cuts": estimate(moved[..., [2, 1]], _ratio, "of changes"),
         "hazard_slope": estimate(counts, hazard_slope, "a month of age"),

@@ -53,6 +53,7 @@ class Plan:
     cycle_months: int = 480
     cycle_seeds: int = 10
     scales: tuple[int, ...] = (1, 2, 4)
+    placebos: int = 200
 
 
 class Tasks:
@@ -81,12 +82,9 @@ class Tasks:
             self._tasks += [make(run, seed) for seed in seeds]
         self._groups[name] = rows
 
-    def __len__(self) -> int:
-        return len(self._tasks)
-
-    def run(self, execute: Callable[..., list[Any]], done: Callable[[], Any] | None) -> dict[str, list[list[Any]]]:
+    def run(self, execute: Callable[..., list[Any]]) -> dict[str, list[list[Any]]]:
         """Results by group, run and seed."""
-        results = execute(simulate, self._tasks, done)
+        results = execute(simulate, self._tasks)
         return {name: [[results[k] for k in row] for row in rows] for name, rows in self._groups.items()}
 
 
@@ -115,25 +113,18 @@ def _with_fixed_spreads(run: Run) -> Run:
     return Run(run.name, policy, policy, {**run.parameters, "bank_pricing": "spread"})
 
 
-def number_of_tasks(runs: Sequence[Run], pairs: int, plan: Plan | None = None) -> int:
-    """How many simulations ``run_evidence`` will execute, for a progress bar."""
-    return len(Tasks(runs, 0, pairs, plan or Plan()))
-
-
 def run_evidence(
     runs: Sequence[Run],
     held_out_seed: int,
     pairs: int,
     execute: Callable[..., list[Any]],
-    done: Callable[[], Any] | None = None,
     plan: Plan | None = None,
 ) -> dict[str, Any]:
     """The contents of ``results.json``: ``claims``, ``facts``, ``seeds``, and what figures and tables need.
 
     runs: the training runs, the units of replication; all of economies of one size.
     held_out_seed: the first of ``pairs`` seeds that nobody trained or tuned on.
-    execute: ``(function, tasks, done) -> results``; wrapped by ``task_store.resumable`` it goes on after a kill.
-    done: called after each task.
+    execute: ``(function, tasks) -> results``; wrapped by ``task_store.resumable`` it goes on after a kill.
 
     Raises ``ConfigError`` where there is no run, or fewer than two seeds, or where nothing is left to compare.
     """
@@ -144,14 +135,14 @@ def run_evidence(
     if pairs < 2:
         raise ConfigError(f"--pairs must be a whole number >= 2, got {pairs}")
     plan = plan or Plan()
-    found = Tasks(runs, held_out_seed, pairs, plan).run(execute, done)
+    found = Tasks(runs, held_out_seed, pairs, plan).run(execute)
     economies = {run.name: Parameters.create(run.parameters) for run in runs}
     central_banks = {run.name: make_policy(CENTRAL_BANK, run.policy, economies[run.name]) for run in runs}
     histories = dict(zip(central_banks, found["history learned"], strict=True))
     learned, random = found["rate rise learned"], found["rate rise random"]
     menu_cost = economies[runs[0].name].menu_cost
     verdicts = {
-        "taylor_rule": taylor_rule(central_banks, histories),
+        "taylor_rule": taylor_rule(central_banks, histories, plan.placebos),
         "credit_channel": credit_channel(learned, random, found["rate rise spread"]),
         "consumption_response": consumption_response(learned, random),
         "price_stickiness": price_stickiness(found["cost rise"], plan.cost_rise, menu_cost),

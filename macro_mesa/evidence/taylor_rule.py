@@ -5,11 +5,13 @@ are moved and the change of the expected step is taken.  With di = a pi + b gap 
 inflation is -a/c.  A second route is an ordered logit of the steps taken on what was seen.
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from statsmodels.miscmodels.ordinal_model import OrderedModel
+from statsmodels.tools.sm_exceptions import ConvergenceWarning, HessianInversionWarning
 
 from macro_mesa.evidence.estimates import Function, across_runs, estimate, number_or_none, share_of_runs
 from macro_mesa.evidence.preregistered import judge
@@ -86,7 +88,9 @@ def obeys(sample: np.ndarray) -> bool:
     return lowest is not None and lowest > 1.0 and bool(long_run("gap")(sample.mean(axis=0)) >= 0.0)
 
 
-def taylor_rule(policies: Mapping[str, Policy], histories: Mapping[str, Histories]) -> dict[str, Any]:
+def taylor_rule(
+    policies: Mapping[str, Policy], histories: Mapping[str, Histories], placebos: int = PLACEBOS
+) -> dict[str, Any]:
     """The claim for the runs' central banks, and their histories by seed (``simulations.run_history``)."""
     samples = {
         run: np.stack([responses(policy, history["observations"]).mean(axis=0) for history in histories[run]])
@@ -112,8 +116,8 @@ def taylor_rule(policies: Mapping[str, Policy], histories: Mapping[str, Historie
         for run in policies
     }
     placebo = {
-        "untrained_networks": untrained(histories),
-        "permuted_inputs": permuted_inputs(policies, histories),
+        "untrained_networks": untrained(histories, placebos),
+        "permuted_inputs": permuted_inputs(policies, histories, placebos),
         "ordered_logit_permuted_in_time": {
             run: ordered_logit(histories[run], permuted=True)["z_inflation"] for run in policies
         },
@@ -126,7 +130,7 @@ def ordered_logit(histories: Histories, permuted: bool = False) -> dict[str, flo
     """Long-run coefficients from an ordered logit of steps on standardised observations (McKelvey and Zavoina 1975).
 
     ``permuted`` shuffles inflation and gap over time: their coefficients are then noise.  None where the
-    central bank took one step only, or the rate does not revert.
+    central bank took one step only, follows what it sees without any noise, or lets the rate drift off.
     """
     months = LOGIT_MONTHS // len(histories)
     seen = np.concatenate([history["observations"][-months:] for history in histories]).astype(float)
@@ -142,9 +146,13 @@ def ordered_logit(histories: Histories, permuted: bool = False) -> dict[str, flo
         order = np.random.default_rng(0).permutation(len(seen))
         seen[:, columns] = seen[order][:, columns]
     scale = seen[:, kept].std(axis=0)
-    fitted = OrderedModel(steps, (seen[:, kept] - seen[:, kept].mean(axis=0)) / scale, distr="logit").fit(
-        method="bfgs", disp=False, maxiter=300
-    )
+    standardised = (seen[:, kept] - seen[:, kept].mean(axis=0)) / scale
+    with warnings.catch_warnings():
+        # steps that the observations predict perfectly have no finite logit; that is asked for just below
+        warnings.simplefilter("ignore", (ConvergenceWarning, HessianInversionWarning))
+        fitted = OrderedModel(steps, standardised, distr="logit").fit(method="bfgs", disp=False, maxiter=300)
+    if not fitted.mle_retvals["converged"] or fitted.normalized_cov_params is None:
+        return nothing
     slopes = dict(zip(kept, fitted.params[: len(kept)] / scale, strict=True))
     covariance = np.asarray(fitted.cov_params())[: len(kept), : len(kept)] / np.outer(scale, scale)
 
@@ -216,26 +224,28 @@ class PermutedInputs:
         return lambda observations: inner(self._mixed(observations))
 
 
-def untrained(histories: Mapping[str, Histories]) -> dict[str, Any]:
+def untrained(histories: Mapping[str, Histories], number: int) -> dict[str, Any]:
     """Share of networks that learned nothing which show the Taylor principle on the first run's states."""
     samples = _thinned(next(iter(histories.values())))
     states = np.concatenate(samples)
     passed = [
-        obeys(_mean_responses(UntrainedNetwork(states, np.random.default_rng([1, number])), samples))
-        for number in range(PLACEBOS)
+        obeys(_mean_responses(UntrainedNetwork(states, np.random.default_rng([1, one])), samples))
+        for one in range(number)
     ]
-    return {"share_that_obeys": float(np.mean(passed)), "networks": PLACEBOS}
+    return {"share_that_obeys": float(np.mean(passed)), "networks": number}
 
 
-def permuted_inputs(policies: Mapping[str, Policy], histories: Mapping[str, Histories]) -> dict[str, Any]:
+def permuted_inputs(
+    policies: Mapping[str, Policy], histories: Mapping[str, Histories], number: int
+) -> dict[str, Any]:
     """Share of orders of the inputs under which the learned networks show the Taylor principle."""
     passed = []
-    each = max(1, PLACEBOS // len(policies))
+    each = max(1, number // len(policies))
     for place, (run, policy) in enumerate(policies.items()):
         samples = _thinned(histories[run])
         states = np.concatenate(samples)
-        for number in range(each):
-            order = np.random.default_rng([2, place, number]).permutation(SPACE.size)
+        for one in range(each):
+            order = np.random.default_rng([2, place, one]).permutation(SPACE.size)
             passed.append(obeys(_mean_responses(PermutedInputs(policy, states, order), samples)))
     return {"share_that_obeys": float(np.mean(passed)), "orders": len(passed)}
 
