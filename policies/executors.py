@@ -205,22 +205,23 @@ class Ray(Executor):
         try:
             with single_threaded_children():
                 ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False, **own)
-        except (ConnectionError, ValueError, RuntimeError) as error:
+        except Exception as error:  # Ray raises plain ones here, when it does not start within its thirty seconds say
+            ray.shutdown()
             raise ConfigError(f"cannot reach Ray at RAY_ADDRESS={address}: {_one_line(error)}") from None
         self._owns_ray = True
 
     def close(self) -> None:
-        """Kill the actors and leave Ray; one that was started here ends."""
+        """Leave Ray, which ends the actors, and Ray itself if it was started here."""
         if not self._actors:
             return
         import ray
 
-        for actor in self._actors:
-            ray.kill(actor)
-        self._actors = []
         if self._owns_ray:
             ray.shutdown()
-            self._owns_ray = False
+        else:
+            for actor in self._actors:
+                ray.kill(actor)
+        self._actors, self._owns_ray = [], False
 
 
 class _Actor:

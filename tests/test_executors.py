@@ -35,7 +35,20 @@ def execute(request, importable_in_workers) -> Executor:
     if engine == "ray":
         pytest.importorskip("ray")
     with executor(engine, workers) as made:
+        if engine == "ray":
+            start_ray(made)
         yield made
+
+
+def start_ray(execute: Ray) -> None:
+    """Wait for Ray: a machine under load may not start it within its thirty seconds."""
+    for _ in range(3):
+        try:
+            execute(square, [1])
+            return
+        except ConfigError as error:
+            refusal = error
+    raise refusal
 
 
 class UnpicklableError(Exception):
