@@ -145,10 +145,11 @@ def _existing(path: Path, flag: str) -> Path:
 def evaluate_checkpoint(options: argparse.Namespace) -> Path:
     """Compare a trained checkpoint with random and rule-of-thumb policies on held-out seeds."""
     from policies.checkpoint import load_checkpoint
+    from policies.runs import best_checkpoint
 
     if not options.model_path:
         raise ConfigError("--mode eval needs --model-path, a checkpoint or run folder")
-    checkpoint = _checkpoint(_only(options.model_path))
+    checkpoint = best_checkpoint(_only(options.model_path))
     _, meta = load_checkpoint(checkpoint)
     settings = configuration(options)
     parameters = {**meta.get("parameters", {}), **settings["model"]}
@@ -172,16 +173,6 @@ def _only(paths: Sequence[Path]) -> Path:
     return paths[0]
 
 
-def _checkpoint(path: Path) -> Path:
-    """A checkpoint folder, or the best one of a run folder."""
-    best = path / "models" / "best"
-    return best if best.is_dir() else path
-
-
-def _learned(checkpoint: Path, options: argparse.Namespace) -> str:
-    return f"{checkpoint}:greedy" if options.greedy else str(checkpoint)
-
-
 def _sim_length(settings: Mapping[str, Any], default: int) -> int:
     months = settings["training"].get("sim_length", default)
     if isinstance(months, bool) or not isinstance(months, int) or months < 1:
@@ -198,10 +189,11 @@ def report(
     options: argparse.Namespace,
 ) -> None:
     """Evaluate on held-out seeds; write results, history and figures; print the table."""
+    from policies.runs import learned_choice
     from visualization import plots
     from visualization.progress import print_results
 
-    learned = _learned(checkpoint, options)
+    learned = learned_choice(checkpoint, options.greedy)
     seeds = [options.held_out_seed + number for number in range(options.episodes)]
     with executor(options.engine, options.workers) as workers:
         results, histories = evaluate(
@@ -257,7 +249,9 @@ def simulate(options: argparse.Namespace) -> Path:
     settings = configuration(options)
     policy: Any = settings.get("policy", "rule")
     if options.model_path:
-        policy = _learned(_checkpoint(_existing(_only(options.model_path), "--model-path")), options)
+        from policies.runs import best_checkpoint, learned_choice
+
+        policy = learned_choice(best_checkpoint(_existing(_only(options.model_path), "--model-path")), options.greedy)
     months = _sim_length(settings, 120)
     parameters = Parameters.create(settings["model"])
     episode = Episode(policy, settings["model"], options.seed, months, settings["shocks"])
@@ -292,7 +286,7 @@ def experiment(options: argparse.Namespace) -> Path:
     folder = _unfinished(options.resume) if options.resume else RunFolder.create(options.output_dir, options.seed)
     described = {"model": parameters, "training": settings["training"], "shocks": settings["shocks"]}
     folder.describe(sys.argv, {"held_out_from": options.held_out_seed, "pairs": options.pairs}, described)
-    with _keeping_tasks(folder, options.experiment, _manifests(arms), options) as execute:
+    with _keeping_tasks(folder, options.experiment, arms, options) as execute:
         findings = chosen.run(Design(arms, parameters, seeds, execute, months, settings["shocks"]))
     results = {
         "experiment": options.experiment, "design": findings.design, "arms": arms, "estimates": findings.estimates,
@@ -309,8 +303,13 @@ def experiment(options: argparse.Namespace) -> Path:
 
 
 @contextmanager
-def _keeping_tasks(folder: RunFolder, title: str, depends_on: Any, options: argparse.Namespace) -> Iterator[Any]:
+def _keeping_tasks(
+    folder: RunFolder, title: str, arms: Mapping[str, Sequence[Any]], options: argparse.Namespace
+) -> Iterator[Any]:
     """An executor with a bar that keeps the results of finished tasks in the run folder, for ``--resume``."""
+    from policies.runs import manifests
+
+    depends_on = manifests(choice for choices in arms.values() for choice in choices)
     try:
         with executor(options.engine, options.workers) as workers:
             yield _with_progress(title, resumable(workers, folder.path / FINISHED_TASKS, depends_on))
@@ -333,14 +332,12 @@ def experiment_arms(
         choice = settings["policy"]
         arms = {choice if isinstance(choice, str) else "chosen": [choice]}
     else:
-        from policies.checkpoint import load_checkpoint
+        from policies import runs
 
-        runs = [_checkpoint(_existing(path, "--model-path")) for path in options.model_path] or _shipped()
-        arms = {"learned": [_learned(run, options) for run in runs]}
-        trained = [load_checkpoint(run)[1].get("parameters", {}) for run in runs]
-        if any(other != trained[0] for other in trained):
-            raise ConfigError("the runs of --model-path were trained in economies of different parameters")
-        parameters = trained[0]
+        found = [runs.best_checkpoint(_existing(path, "--model-path")) for path in options.model_path]
+        checkpoints = found or runs.shipped_checkpoints()
+        arms = {"learned": [runs.learned_choice(checkpoint, options.greedy) for checkpoint in checkpoints]}
+        parameters = runs.common_parameters(checkpoints)
     arms.setdefault("rule", ["rule"])
     parameters = {**parameters, **settings["model"]}
     for choices in arms.values():
@@ -355,28 +352,13 @@ def _unfinished(path: Path) -> RunFolder:
     return RunFolder(path)
 
 
-def _shipped() -> list[Path]:
-    """The checkpoints that come with the package, one for each training run."""
-    from policies.learned import PRETRAINED
-
-    index = PRETRAINED / "index.json"
-    if not index.is_file():
-        raise ConfigError("no policies are shipped with this version; give --model-path or --policy")
-    return [PRETRAINED / name for name in json.loads(index.read_text())]
-
-
-def _manifests(arms: Mapping[str, Sequence[Any]]) -> list[str]:
-    """The checkpoints' manifests, on which results depend besides the folders' names."""
-    named = [Path(str(choice).removesuffix(":greedy")) for choices in arms.values() for choice in choices]
-    return [(path / "manifest.json").read_text() for path in named if (path / "manifest.json").is_file()]
-
-
 # --- evidence
 def evidence(options: argparse.Namespace) -> Path:
     """Judge the emergence claims and the stylised facts on held-out seeds; write verdicts, tables and the scorecard."""
     import pandas as pd
 
     from macro_mesa.evidence.study import Run, run_evidence
+    from policies.runs import most_probable, run_name
     from visualization import plots, scorecard
 
     if options.greedy:
@@ -384,11 +366,11 @@ def evidence(options: argparse.Namespace) -> Path:
     settings = configuration(options)
     arms, parameters = experiment_arms(options, settings)
     choices = next(iter(arms.values()))
-    runs = [Run(_run_name(choice), choice, _greedy(choice), parameters) for choice in choices]
+    runs = [Run(run_name(choice), choice, most_probable(choice), parameters) for choice in choices]
     folder = _unfinished(options.resume) if options.resume else RunFolder.create(options.output_dir, options.seed)
     seeds = {"held_out_from": options.held_out_seed, "pairs": options.pairs}
     folder.describe(sys.argv, seeds, {"model": parameters, "runs": [run.name for run in runs]})
-    with _keeping_tasks(folder, "evidence", _manifests(arms), options) as execute:
+    with _keeping_tasks(folder, "evidence", arms, options) as execute:
         results = run_evidence(runs, options.held_out_seed, options.pairs, execute)
     write_json(folder.path / "results.json", results)
     write_text(folder.logs / "responses.csv", pd.DataFrame(results["responses"]).to_csv(index=False))
@@ -398,17 +380,6 @@ def evidence(options: argparse.Namespace) -> Path:
     scorecard.print_verdicts(results)
     shutil.rmtree(folder.path / FINISHED_TASKS)
     return folder.path
-
-
-def _run_name(choice: Any) -> str:
-    """The run folder of a checkpoint, or the checkpoint's own name."""
-    path = Path(str(choice))
-    return path.parent.parent.name if path.parent.name == "models" else path.name
-
-
-def _greedy(choice: Any) -> Any:
-    """The most probable actions of a checkpoint; rules have no others than their own."""
-    return f"{choice}:greedy" if Path(str(choice)).is_dir() else choice
 
 
 # --- sweep

@@ -73,16 +73,16 @@ def test_shipped_policies_are_the_default_and_policies_may_be_named():
 
 
 def test_runs_of_other_economies_are_not_pooled(runs, capsys, monkeypatch):
-    from policies import checkpoint
+    from policies import runs as trained_runs
 
-    original = checkpoint.load_checkpoint
+    original = trained_runs.load_checkpoint
 
     def other_economy(path):
         arrays, meta = original(path)
         return arrays, {**meta, "parameters": {**meta["parameters"], "num_firms": len(str(path))}}
 
     shutil.move(runs[1], runs[1] + "_longer")
-    monkeypatch.setattr(checkpoint, "load_checkpoint", other_economy)
+    monkeypatch.setattr(trained_runs, "load_checkpoint", other_economy)
     assert run_model.main([*CREDIT_CRISIS, "--model-path", runs[0], runs[1] + "_longer"]) == 2
     assert "different parameters" in capsys.readouterr().err
 
