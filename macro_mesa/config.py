@@ -49,8 +49,8 @@ class Parameters(BaseModel):
     opening_lending_margin: float = _entry(0.025, "opening", "annual", "calibration", "Opening lending rate over the opening policy rate.", ge=0.0, le=0.2)
     opening_deposit_margin: float = _entry(0.01, "opening", "annual", "calibration", "Opening deposit rate below the opening policy rate.", ge=0.0, le=0.2)
     opening_employment: float = _entry(0.94, "opening", "share", "calibration", "Share of households employed at the start.", gt=0.0, le=1.0)
-    opening_wage: float = _entry(2.0 / 3.0, "opening", "money a month", "calibration (labour share 2/3)", "Opening wage for full hours.", gt=0.0, le=10.0)
-    opening_inventory: float = _entry(2.0 / 3.0, "opening", "months of output", "calibration", "Opening inventories.", ge=0.0, le=12.0)
+    opening_wage: float = _entry(0.63, "opening", "money a month", "calibration (labour share .63)", "Opening wage for full hours.", gt=0.0, le=10.0)
+    opening_inventory: float = _entry(0.25, "opening", "months of output", "calibration", "Opening inventories.", ge=0.0, le=12.0)
     opening_capital: float = _entry(18.0, "opening", "months of output", "calibration (1.5 years)", "Opening capital; also the capital intensity at which a worker makes one unit.", gt=0.0, le=120.0)
     opening_household_deposits: float = _entry(4.548, "opening", "money a household", "calibration", "Households' opening deposits.", gt=0.0, le=1000.0)
     opening_firm_deposits: float = _entry(0.94, "opening", "money a household", "calibration", "Firms' opening deposits.", gt=0.0, le=1000.0)
@@ -83,10 +83,13 @@ class Parameters(BaseModel):
     operating_cost: float = _entry(0.01, "banking", "annual share of loans", "calibration", "Banks' operating cost, paid to households.", ge=0.0, le=0.2)
     reserve_ratio: float = _entry(0.05, "banking", "share of deposits", "calibration", "Reserves below which a bank takes an advance.", ge=0.0, le=1.0)
     maximum_lending_rate: float = _entry(0.30, "banking", "annual", "usury ceilings, order of magnitude", "Ceiling on posted lending rates.", gt=0.0, le=1.0)
-    debt_service_cap: float = _entry(0.35, "credit", "share of income", "mortgage underwriting practice", "Debt service a bank of risk tolerance 1 accepts.", gt=0.0, le=2.0)
+    debt_service_cap: float = _entry(0.5, "credit", "share of income", "mortgage underwriting practice", "Debt service a bank of risk tolerance 1 accepts.", gt=0.0, le=2.0)
     leverage_cap: float = _entry(0.5, "credit", "share of assets", "calibration", "Firm debt a bank of risk tolerance 1 accepts.", gt=0.0, le=2.0)
     default_hazard: float = _entry(0.004, "credit", "a month", "calibration (loan losses about 1 % a year)", "Default hazard of a borrower for each unit of debt service over income.", ge=0.0, le=1.0)
     default_recovery: float = _entry(0.4, "credit", "share of debt", "calibration", "Share of debt that a defaulting household repays if its deposits allow.", ge=0.0, le=1.0)
+    loan_quotes: int = _entry(3, "credit", "banks", "docs/decisions.md", "Banks that a borrower compares, its lender among them.", ge=1, le=100)
+    loan_quote_noise: float = _entry(0.005, "credit", "annual", "logit demand", "Scale of the Gumbel noise with which borrowers rank lending rates.", gt=0.0, le=0.1)
+    deposit_noise: float = _entry(0.01, "banking", "annual", "logit demand", "Scale of the logistic noise with which depositors compare deposit rates.", gt=0.0, le=0.1)
     switching_rate: float = _entry(0.05, "banking", "a month", "calibration", "Chance that a depositor compares its bank with another one.", ge=0.0, le=1.0)
 
     # --- central bank and treasury
@@ -113,7 +116,7 @@ class Parameters(BaseModel):
 
     # --- goods market
     shopping_quotes: int = _entry(5, "goods market", "sellers", "calibration", "Sellers whose prices a buyer sees in a month.", ge=1, le=16)
-    quote_noise: float = _entry(0.1, "goods market", "log price", "logit demand; own-price elasticity about 8", "Scale of the Gumbel noise with which buyers rank log prices.", gt=0.0, le=2.0)
+    quote_noise: float = _entry(0.08, "goods market", "log price", "logit demand; own-price elasticity about 8", "Scale of the Gumbel noise with which buyers rank log prices.", gt=0.0, le=2.0)
 
     # --- disturbances (monthly)
     productivity_persistence: float = _entry(0.95, "disturbances", "monthly", "calibration", "AR(1) coefficient of log productivity.", ge=0.0, lt=1.0)
@@ -127,16 +130,16 @@ class Parameters(BaseModel):
 
     # --- rewards
     consumption_reference: float = _entry(0.8, "rewards", "units a month", "opening consumption", "Consumption at which its utility is zero.", gt=0.0, le=100.0)
-    labor_disutility: float = _entry(0.95, "rewards", "utility", "first-order condition at the opening", "Weight on squared hours, halved.", ge=0.0, le=100.0)
+    labor_disutility: float = _entry(0.9, "rewards", "utility", "first-order condition at the opening", "Weight on squared hours, halved.", ge=0.0, le=100.0)
     savings_utility: float = _entry(0.17, "rewards", "utility", "first-order condition at the opening", "Weight on log real deposits.", ge=0.0, le=100.0)
     debt_disutility: float = _entry(0.003, "rewards", "utility", "calibration", "Weight on squared debt in monthly wages.", ge=0.0, le=100.0)
     default_penalty: float = _entry(1.0, "rewards", "utility", "calibration", "Utility lost at default.", ge=0.0, le=1000.0)
     equity_charge: float = _entry(0.05, "rewards", "annual share of equity", "cost of capital", "Return on equity that a firm must earn before its reward is positive.", ge=0.0, le=1.0)
-    inventory_cost: float = _entry(0.03, "rewards", "share of opening sales", "calibration", "Holding cost of inventories of one month's sales.", ge=0.0, le=10.0)
-    menu_cost: float = _entry(0.02, "rewards", "share of opening sales", "optional; calibration", "Cost of changing the posted price.", ge=0.0, le=10.0)
+    inventory_cost: float = _entry(0.01, "rewards", "share of opening sales", "calibration", "Holding cost of inventories of one month's sales.", ge=0.0, le=10.0)
+    menu_cost: float = _entry(0.05, "rewards", "share of opening sales", "optional; calibration", "Cost of changing the posted price.", ge=0.0, le=10.0)
     bankruptcy_penalty: float = _entry(5.0, "rewards", "months of opening sales", "calibration", "Firm reward lost at bankruptcy.", ge=0.0, le=1000.0)
     bank_profit_weight: float = _entry(100.0, "rewards", "a share of opening loans", "calibration", "Weight on a bank's profit over its opening loans.", ge=0.0, le=10_000.0)
-    capital_shortfall_weight: float = _entry(2.0, "rewards", "a share of target", "calibration", "Weight on the shortfall below target capital, as a share of it.", ge=0.0, le=1000.0)
+    capital_shortfall_weight: float = _entry(0.3, "rewards", "a share of target", "calibration", "Weight on the shortfall below target capital, as a share of it.", ge=0.0, le=1000.0)
     resolution_penalty: float = _entry(5.0, "rewards", "reward", "calibration", "Bank reward lost at resolution.", ge=0.0, le=1000.0)
     output_gap_weight: float = _entry(0.5, "rewards", "lambda", "Taylor 1993 (equal weights, halved)", "Weight on the squared output gap in the central bank's loss, in percentage points.", ge=0.0, le=100.0)
     rate_change_weight: float = _entry(0.25, "rewards", "mu", "calibration", "Weight on the squared change of the policy rate, in percentage points.", ge=0.0, le=100.0)

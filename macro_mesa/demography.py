@@ -25,6 +25,8 @@ def add_households(model: "MacroModel", number: int, agent_class: type[Household
     model.households.shopping_price[newcomers] = model.economy["price_level"]
     banks = np.arange(rows.start, rows.stop) % len(model.commercial_banks)
     model.households.bank_id[newcomers] = model.households.lender_id[newcomers] = banks
+    model.households.quoted_lender[newcomers] = banks
+    model.households.quoted_rate[newcomers] = model.economy["lending_rate"]
     model.ledger.open_month()
     return rows
 

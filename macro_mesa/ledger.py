@@ -85,22 +85,24 @@ def repay(payers, i, banks, flows, sector, amount):
 
 
 @jit
-def lend(borrowers, i, banks, flows, sector, amount):
-    """A loan from the borrower's own bank, which takes over any debt to another one; it credits a deposit."""
-    bank = borrowers[i].bank_id
+def lend(borrowers, i, banks, lender, flows, sector, amount):
+    """A loan from ``lender``, which takes over any debt to another bank; it credits the borrower's deposit."""
+    home = borrowers[i].bank_id
     old_lender = borrowers[i].lender_id
     debt = borrowers[i].debt
-    if old_lender != bank and debt > 0.0:
+    if old_lender != lender and debt > 0.0:
         banks[old_lender].loans -= debt
         banks[old_lender].reserves += debt
-        banks[bank].loans += debt
-        banks[bank].reserves -= debt
-    borrowers[i].lender_id = bank
+        banks[lender].loans += debt
+        banks[lender].reserves -= debt
+    borrowers[i].lender_id = lender
     borrowers[i].debt += amount
     borrowers[i].deposits += amount
-    banks[bank].loans += amount
-    banks[bank].deposits += amount
-    banks[bank].new_loans += amount
+    banks[lender].loans += amount
+    banks[lender].reserves -= amount
+    banks[home].reserves += amount
+    banks[home].deposits += amount
+    banks[lender].new_loans += amount
     flows[NET_LENDING, sector] += amount
     flows[NET_LENDING, BANKS] -= amount
 
@@ -289,7 +291,7 @@ def close_flows(flows, revaluations, opening, closing):
 
 @jit
 def audit(households, firms, banks, central_bank, flows, stocks, revaluations, opening_loans):
-    """Largest violation of any accounting identity, relative to all deposits or all loans, whichever are more."""
+    """Largest violation of any accounting identity, relative to the largest stock in the books (deposits, mostly)."""
     worst = 0.0
     for flow in range(flows.shape[0]):
         worst = max(worst, abs(flows[flow].sum()))
@@ -313,8 +315,8 @@ def audit(households, firms, banks, central_bank, flows, stocks, revaluations, o
         worst = max(worst, abs(bank.loans + bank.reserves - bank.deposits - bank.advances - bank.equity))
     equity = central_bank[0].advances - central_bank[0].reserves
     worst = max(worst, abs(equity - central_bank[0].equity))
-    # a bail-in may leave next to no deposits
-    return worst / max(1.0e-300, -stocks[0, BANKS], stocks[1, BANKS])
+    # defaults and a bail-in may leave neither loans nor deposits
+    return worst / max(1.0e-300, np.abs(stocks).max(), opening_loans)
 
 
 class Ledger:
@@ -343,7 +345,7 @@ class Ledger:
         return close_books(*self._tables(), self.opening_stocks, self.stocks, self.flows, self.revaluations)
 
     def residual(self) -> float:
-        """Largest violation of an accounting identity in the last month, relative to all deposits or loans."""
+        """Largest violation of an accounting identity in the last month, relative to the largest stock."""
         opening_loans = self.opening_stocks[1, BANKS]
         return audit(*self._tables(), self.flows, self.stocks, self.revaluations, opening_loans)
 

@@ -58,6 +58,8 @@ def _endow_households(model: "MacroModel", random: np.random.Generator) -> None:
     households.debt_service[:] = households.debt / households.loan_term
     households.shopping_price[:] = 1.0
     households.bank_id[:] = households.lender_id[:] = np.arange(number) % p.num_banks
+    households.quoted_lender[:] = households.lender_id
+    households.quoted_rate[:] = households.loan_rate
 
 
 def _endow_firms(model: "MacroModel") -> None:
@@ -74,6 +76,8 @@ def _endow_firms(model: "MacroModel") -> None:
     for column in ("production", "sales", "expected_sales", "opening_sales", "revenue", "labor"):
         getattr(firms, column)[:] = firms.employment
     firms.bank_id[:] = firms.lender_id[:] = np.arange(p.num_firms) % p.num_banks
+    firms.quoted_lender[:] = firms.lender_id
+    firms.quoted_rate[:] = firms.loan_rate
 
 
 def _open_banks(model: "MacroModel") -> None:

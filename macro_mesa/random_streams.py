@@ -38,6 +38,7 @@ class Purpose(IntEnum):
     COMMERCIAL_BANK_ACTION = 18
     CENTRAL_BANK_ACTION = 19
     RATE_PATH = 20
+    LOAN_QUOTES = 21
 
 
 _MULTIPLIER_0 = np.uint64(0xD2511F53)

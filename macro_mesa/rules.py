@@ -36,7 +36,7 @@ def firm_rule(observations: np.ndarray, draws: np.ndarray) -> np.ndarray:
     hiring = np.clip(np.floor(1.0 + np.clip(shortage, -0.3, 0.3) + draws[:, 1]), 0, 2)
     # a firm that cannot fill its posts does not open more of them
     hiring = np.where((vacancies > 0.0) & (hiring > 1), 1, hiring)
-    investment = np.clip(np.floor(1.1 + 5.0 * utilization + draws[:, 2]), 0, 2)
+    investment = np.clip(np.floor(1.05 + 2.5 * utilization + draws[:, 2]), 0, 2)
     return np.stack([price, hiring, investment], axis=1).astype(np.int64)
 
 

@@ -82,6 +82,7 @@ MONTH: tuple[Stage | Decision, ...] = (
     Decision(CENTRAL_BANK),
     Decision(COMMERCIAL_BANK),
     Stage("switch banks", lambda model: model.credit_market.switch_banks()),
+    Stage("quote loans", lambda model: model.credit_market.quote_loans()),
     Decision(FIRM),
     Decision(HOUSEHOLD),
     Stage("hire and fire", lambda model: model.labor_market.clear()),

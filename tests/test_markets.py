@@ -239,12 +239,13 @@ def test_a_new_lender_takes_over_the_old_debt_at_its_own_rate():
     banks.lending_rate[[old, new]] = [0.04, 0.08]
     lend(model, 3.0, 24)
     reserves = banks.reserves.copy()
-    household.bank_id = new
+    household.quoted_lender = new
     lend(model, 1.0, 24)
-    assert household.lender_id == new
+    assert (household.lender_id, household.bank_id) == (new, old)  # the deposit stays where it is
     assert household.loan_rate == pytest.approx(0.08)
     assert banks.loans[[old, new]].tolist() == [0.0, 4.0]
-    assert (banks.reserves - reserves)[[old, new]].tolist() == [3.0, -3.0]
+    # the new lender pays out the old one's claim and the loan, which arrives at the borrower's bank
+    assert (banks.reserves - reserves)[[old, new]].tolist() == [4.0, -4.0]
 
 
 @pytest.mark.parametrize("grace", [0, 1, 3, 6])
@@ -322,7 +323,7 @@ def test_banks_lend_to_those_within_their_caps_and_to_no_others(tolerance):
     model.credit_market.clear()
     old = before["household"]
     applied = (old["loan_request"] > 0) & (old["exclusion"] == 0) & (old["arrears"] == 0)
-    rate = banks.lending_rate[households.bank_id] / 12.0
+    rate = banks.lending_rate[households.quoted_lender] / 12.0
     principal = old["debt"] / np.maximum(old["loan_term"], 1.0) + old["loan_request"] / p.household_loan_term
     service = (old["debt"] + old["loan_request"]) * rate + principal
     sound = service <= p.debt_service_cap * tolerance * old["income"]
@@ -338,14 +339,15 @@ def test_banks_lend_to_those_within_their_caps_and_to_no_others(tolerance):
     amount = np.maximum(p.investment_loan_share * investment, shortage)
     assets = old["deposits"] + amount + level * (old["capital"] + old["inventory"])
     sound = old["debt"] + amount <= p.leverage_cap * tolerance * assets
-    np.testing.assert_array_equal(firms.debt > old["debt"], sound & (old["arrears"] == 0))
-    np.testing.assert_array_equal(firms.refused, ~sound & (old["arrears"] == 0))
-    assert banks.applications.sum() == applied.sum() + (old["arrears"] == 0).sum()
+    asks = (old["arrears"] == 0) & (amount > 0.0)
+    np.testing.assert_array_equal(firms.debt > old["debt"], sound & asks)
+    np.testing.assert_array_equal(firms.refused, ~sound & asks)
+    assert banks.applications.sum() == applied.sum() + asks.sum()
     assert banks.approvals.sum() == lent.sum() + (firms.debt > old["debt"]).sum()
 
 
 def test_depositors_move_to_better_banks_only():
-    model = economy(SIZES[1], switching_rate=1.0, opening_household_debt=0.0, opening_firm_debt=0.0)
+    model = economy(SIZES[1], switching_rate=1.0, deposit_noise=1e-5)
     banks = model.commercial_banks
     banks.deposit_rate[:] = [0.01, 0.02, 0.03, 0.04, 0.05]
     before = model.households.bank_id.copy()
@@ -358,6 +360,41 @@ def test_depositors_move_to_better_banks_only():
     deposits = np.bincount(model.households.bank_id, model.households.deposits, 5)
     deposits += np.bincount(model.firms.bank_id, model.firms.deposits, 5)
     np.testing.assert_allclose(banks.deposits, deposits)
+
+
+def test_depositors_choose_between_two_banks_by_a_logit_in_their_rates():
+    model = economy((2000, 4, 2), switching_rate=1.0, deposit_noise=0.01)
+    banks = model.commercial_banks
+    banks.deposit_rate[:] = [0.01, 0.03]
+    before = model.households.bank_id.copy()
+    model.month = 1
+    model.credit_market.switch_banks()
+    moved = model.households.bank_id != before
+    # half of all comparisons are with the own bank
+    for bank, gain in ((0, 0.02), (1, -0.02)):
+        chance = 0.5 / (1.0 + math.exp(-gain / 0.01))
+        assert moved[before == bank].mean() == pytest.approx(chance, abs=4.0 * math.sqrt(chance / 1000))
+
+
+@pytest.mark.parametrize("quotes", [1, 2, 4])
+def test_borrowers_choose_among_their_quotes_by_a_logit_in_lending_rates(quotes):
+    model = economy((6000, 4, 3), loan_quotes=quotes, loan_quote_noise=0.01)
+    banks, households = model.commercial_banks, model.households
+    banks.lending_rate[:] = rates = np.array([0.05, 0.06, 0.08])
+    model.month = 1
+    model.credit_market.quote_loans()
+    np.testing.assert_array_equal(households.quoted_rate, rates[households.quoted_lender])
+    for lender in range(3):
+        # every sample of further quotes has the same chance
+        expected = np.zeros(3)
+        samples = list(product(range(3), repeat=quotes - 1))
+        for others in samples:
+            offers = [lender, *others]
+            weights = np.exp(-rates[offers] / 0.01)
+            for offer, weight in zip(offers, weights / weights.sum(), strict=True):
+                expected[offer] += weight / len(samples)
+        chosen = np.bincount(households.quoted_lender[households.lender_id == lender], minlength=3) / 2000
+        np.testing.assert_allclose(chosen, expected, atol=4.0 * math.sqrt(0.25 / 2000))
 
 
 def test_a_failed_firm_keeps_its_slot_with_less_debt():

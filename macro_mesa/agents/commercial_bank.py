@@ -75,11 +75,13 @@ def capital_ratio(banks, b):
 def _observe(out, banks, central_bank, economy, low, high):
     published = economy[0]
     total_loans = 0.0
+    total_deposits = 0.0
     lending = 0.0
     deposit = 0.0
     number = len(banks)
     for b in range(number):
         total_loans += banks[b].loans
+        total_deposits += banks[b].deposits
         lending += banks[b].lending_rate / number
         deposit += banks[b].deposit_rate / number
     for b in range(number):
@@ -97,8 +99,9 @@ def _observe(out, banks, central_bank, economy, low, high):
         out[b, 9] = bank.approvals / bank.applications if bank.applications > 0 else 1.0
         out[b, 10] = bank.applications / max(bank.clients, 1)
         out[b, 11] = number * bank.loans / max(total_loans, 1.0e-9)
-        out[b, 12] = 10.0 * published.inflation
-        out[b, 13] = 10.0 * published.unemployment
+        out[b, 12] = number * bank.deposits / max(total_deposits, 1.0e-9)
+        out[b, 13] = 10.0 * published.inflation
+        out[b, 14] = 10.0 * published.unemployment
     clip_columns(out, low, high)
 
 

@@ -49,6 +49,8 @@ class Firm(MacroAgent):
         Column("loan_rate", "f8", "annual", "Rate of its loan"),
         Column("loan_term", "f8", "months", "Months until its loan is repaid"),
         Column("debt_service", "f8", "money a month", "Interest and principal due"),
+        Column("quoted_rate", "f8", "annual", "Best rate it was quoted for a loan this month"),
+        Column("quoted_lender", "i4", "row", "Row of the bank that quoted it"),
         Column("interest", "f8", "money a month", "Loan interest paid less deposit interest earned"),
         Column("dividends", "f8", "money a month", "Dividends paid"),
         Column("arrears", "i4", "months", "Months of debt service missed in a row"),
@@ -123,7 +125,7 @@ def _observe(out, firms, banks, economy, parameters, key, month, low, high):
         out[i, 5] = firms[i].debt / max(assets, 1.0e-9)
         out[i, 6] = np.log(max(firms[i].sales, 1.0e-6) / normal_output(firms, i, p))
         out[i, 7] = firms[i].hires / firms[i].vacancies if firms[i].vacancies > 0 else 1.0
-        out[i, 8] = 10.0 * banks[firms[i].bank_id].lending_rate
+        out[i, 8] = 10.0 * firms[i].quoted_rate
         out[i, 9] = firms[i].refused
         out[i, 10] = 10.0 * published.inflation
         out[i, 11] = np.log(max(firms[i].employment, 0.5) / mean_employment)

@@ -41,6 +41,8 @@ class Household(MacroAgent):
         Column("loan_rate", "f8", "annual", "Rate of its loan"),
         Column("loan_term", "f8", "months", "Months until its loan is repaid"),
         Column("debt_service", "f8", "money a month", "Interest and principal due"),
+        Column("quoted_rate", "f8", "annual", "Best rate it was quoted for a loan this month"),
+        Column("quoted_lender", "i4", "row", "Row of the bank that quoted it"),
         Column("loan_request", "f8", "money", "Loan applied for this month"),
         Column("arrears", "i4", "months", "Months of debt service missed in a row"),
         Column("exclusion", "i4", "months", "Months left without credit after a default"),
@@ -79,7 +81,7 @@ def _observe(out, households, banks, economy, low, high):
         out[i, 3] = np.log(wage / published.wage)
         out[i, 4] = households[i].employed
         out[i, 5] = np.log(1.0 + households[i].spell) / 3.0
-        out[i, 6] = 10.0 * banks[bank].lending_rate
+        out[i, 6] = 10.0 * households[i].quoted_rate
         out[i, 7] = 10.0 * banks[bank].deposit_rate
         out[i, 8] = 10.0 * households[i].shopping_inflation
         out[i, 9] = 10.0 * published.inflation

@@ -15,7 +15,7 @@ from macro_mesa.agents.firm import equity
 from macro_mesa.compiled import jit
 from macro_mesa.ledger import FIRMS_CAPITAL, FIRMS_CURRENT, HOUSEHOLDS
 from macro_mesa.population import Population
-from macro_mesa.random_streams import Purpose, shuffle, uniform, uniforms
+from macro_mesa.random_streams import Purpose, next_pair, seed_sequence, shuffle, uniform, uniforms
 
 if TYPE_CHECKING:
     from macro_mesa.model import MacroModel
@@ -23,24 +23,46 @@ if TYPE_CHECKING:
 
 @jit
 def switch_banks(depositors, first_agent, banks, parameters, key, month):
-    """Some depositors compare their bank with another one and move if it is better for their position."""
+    """Some depositors compare their bank with another one and choose between them by a logit in deposit rates."""
     p = parameters[0]
     for i in range(len(depositors)):
-        chance, choice, _, _ = uniforms(key, month, Purpose.SWITCHING, first_agent + i)
+        chance, choice, taste, _ = uniforms(key, month, Purpose.SWITCHING, first_agent + i)
         if chance >= p.switching_rate:
             continue
         here = depositors[i].bank_id
         there = int(choice * len(banks))
-        gain = (banks[there].deposit_rate - banks[here].deposit_rate) * depositors[i].deposits
-        gain -= (banks[there].lending_rate - banks[here].lending_rate) * depositors[i].debt
-        if there != here and gain > 0.0:
+        gain = banks[there].deposit_rate - banks[here].deposit_rate
+        if there != here and taste * (1.0 + np.exp(-gain / p.deposit_noise)) < 1.0:
             ledger.move_account(depositors, i, banks, there)
+
+
+@jit
+def quote_loans(borrowers, first_agent, banks, parameters, key, month):
+    """Every borrower compares a few lending rates, its lender's among them, and notes the offer it prefers.
+
+    Rates are ranked with Gumbel noise, as an exponential race: logit demand over the sample.
+    """
+    p = parameters[0]
+    rates = banks["lending_rate"]
+    reluctance = np.exp(np.minimum((rates - rates.min()) / p.loan_quote_noise, 500.0))
+    for i in range(len(borrowers)):
+        sequence = seed_sequence(key, month, Purpose.LOAN_QUOTES, first_agent + i)
+        offer = borrowers[i].lender_id if borrowers[i].debt > 0.0 else borrowers[i].bank_id
+        best = np.inf
+        for _ in range(p.loan_quotes):
+            sequence, choice, luck = next_pair(sequence)
+            arrival = -np.log(luck) * reluctance[offer]
+            if arrival < best:
+                best = arrival
+                borrowers[i].quoted_lender = offer
+            offer = int(choice * len(banks))
+        borrowers[i].quoted_rate = banks[borrowers[i].quoted_lender].lending_rate
 
 
 @jit
 def has_headroom(borrowers, i, banks, amount, p):
     """Whether the bank would still meet its capital requirement with the loan on its books."""
-    bank = borrowers[i].bank_id
+    bank = borrowers[i].quoted_lender
     taken_over = borrowers[i].debt if borrowers[i].lender_id != bank else 0.0
     return banks[bank].equity >= p.capital_requirement * (banks[bank].loans + amount + taken_over)
 
@@ -48,21 +70,21 @@ def has_headroom(borrowers, i, banks, amount, p):
 @jit
 def grant(borrowers, i, banks, flows, sector, amount, term):
     """Pay out a loan and blend its rate and term into the borrower's account."""
-    bank = borrowers[i].bank_id
+    bank = borrowers[i].quoted_lender
     debt = borrowers[i].debt
     rate = banks[bank].lending_rate
     # debt that a new lender takes over is repriced at its rate
     old_rate = borrowers[i].loan_rate if borrowers[i].lender_id == bank else rate
     borrowers[i].loan_rate = (debt * old_rate + amount * rate) / (debt + amount)
     borrowers[i].loan_term = (debt * borrowers[i].loan_term + amount * term) / (debt + amount)
-    ledger.lend(borrowers, i, banks, flows, sector, amount)
+    ledger.lend(borrowers, i, banks, bank, flows, sector, amount)
     banks[bank].approvals += 1
 
 
 @jit
 def household_is_sound(households, i, banks, amount, p):
     """Debt service with the loan within the bank's cap on a share of income."""
-    bank = households[i].bank_id
+    bank = households[i].quoted_lender
     interest = (households[i].debt + amount) * banks[bank].lending_rate / 12.0
     principal = households[i].debt / max(households[i].loan_term, 1.0) + amount / p.household_loan_term
     service = interest + principal
@@ -73,7 +95,7 @@ def household_is_sound(households, i, banks, amount, p):
 def firm_is_sound(firms, i, banks, amount, price_level, p):
     """Debt with the loan within the bank's cap on a share of assets."""
     assets = firms[i].deposits + amount + price_level * (firms[i].capital + firms[i].inventory)
-    cap = p.leverage_cap * banks[firms[i].bank_id].risk_tolerance
+    cap = p.leverage_cap * banks[firms[i].quoted_lender].risk_tolerance
     return firms[i].debt + amount <= cap * assets
 
 
@@ -115,7 +137,7 @@ def clear(households, firms, banks, economy, parameters, flows, key, month):
         i = order[place]
         if i < number:
             amount = households[i].loan_request
-            banks[households[i].bank_id].applications += 1
+            banks[households[i].quoted_lender].applications += 1
             if has_headroom(households, i, banks, amount, p) and household_is_sound(households, i, banks, amount, p):
                 grant(households, i, banks, flows, HOUSEHOLDS, amount, p.household_loan_term)
                 household_loans += amount
@@ -126,7 +148,7 @@ def clear(households, firms, banks, economy, parameters, flows, key, month):
             amount = firm_request(firms, f, price_level, p)
             if amount <= 0.0:
                 continue
-            banks[firms[f].bank_id].applications += 1
+            banks[firms[f].quoted_lender].applications += 1
             if has_headroom(firms, f, banks, amount, p) and firm_is_sound(firms, f, banks, amount, price_level, p):
                 grant(firms, f, banks, flows, FIRMS_CAPITAL, amount, p.firm_loan_term)
             else:
@@ -288,6 +310,13 @@ class CreditMarket:
         households, firms, banks = self._tables()
         switch_banks(households, 0, banks, model.parameter_record, model.key, model.month)
         switch_banks(firms, len(households), banks, model.parameter_record, model.key, model.month)
+
+    def quote_loans(self) -> None:
+        """Borrowers compare lending rates."""
+        model = self._model
+        households, firms, banks = self._tables()
+        quote_loans(households, 0, banks, model.parameter_record, model.key, model.month)
+        quote_loans(firms, len(households), banks, model.parameter_record, model.key, model.month)
 
     def clear(self) -> None:
         """Grant or refuse this month's applications."""
