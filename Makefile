@@ -12,6 +12,7 @@ CODE := macro_mesa policies visualization run_model.py app.py
 # the main job; ARGS comes last, so that `make run ARGS="--epochs 50"` changes one thing
 RUN := --mode train --epochs 200 --sim-length 240 --seed 1 --workers 2
 ARGS ?=
+RUNS ?=
 
 # candidates in order: the version that .python-version names, then what pyenv selects by that file, then others
 PYTHON ?= python$(shell cat .python-version) python3 python3.12 python3.13 python3.14 python
@@ -20,7 +21,7 @@ USABLE := import ensurepip, venv, sys; sys.exit(sys.version_info < (3, 12))
 # the matrices are small: one BLAS thread a process
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help run test lint types imports tests fast docs gallery bench constraints clean
+.PHONY: help run test lint types imports tests fast docs results gallery bench constraints clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +73,9 @@ docs: $(INSTALLED) ## write the generated tables of docs/ anew
 
 gallery: $(INSTALLED) ## draw every figure anew: docs/gallery.md and docs/gallery/
 	@$(BIN)/python docs/gallery.py
+
+results: $(INSTALLED) ## write docs/results.md anew from docs/results/ (RUNS="experiments/..." adds run folders first)
+	@$(BIN)/python docs/results.py $(RUNS)
 
 bench: $(INSTALLED) ## speed of simulation and training (ARGS="--quick" for a first look)
 	@$(BIN)/python benchmarks/simulation.py $(ARGS)

@@ -80,7 +80,7 @@ def test_placebos_seldom_obey_and_permuted_inflation_is_noise():
     placebo = taylor_rule.taylor_rule({"a": rule}, {"a": seeds_of_states(rule)}, placebos=30)["placebo"]
     assert placebo["untrained_networks"]["share_that_obeys"] < 0.3
     assert placebo["permuted_inputs"]["share_that_obeys"] < 0.3
-    assert abs(placebo["ordered_logit_permuted_in_time"]["a"]) < 3.0
+    assert abs(placebo["z_of_inflation_permuted_in_time"]["a"]) < 3.0
 
 
 def test_an_untrained_network_chooses_almost_uniformly():

@@ -35,6 +35,8 @@ def scorecard(results: Mapping[str, Any]) -> Figure:
     parts: Any = figure.subfigures(3, 1, height_ratios=heights)
     claims, facts, responses = parts
     figure.suptitle(headline(results), fontsize=style.LARGE + 2, fontweight="bold", x=0.01, ha="left")
+    if results["caveat"]:
+        figure.text(0.99, 0.002, results["caveat"], fontsize=style.SMALL, color=FAIL, ha="right", va="bottom")
     _draw_claims(claims, rows)
     _draw_moments(facts, results["facts"])
     _draw_responses(responses, results)
@@ -99,6 +101,14 @@ def _draw_claims(figure: SubFigure, rows: Sequence[tuple[str, dict[str, Any]]]) 
             text.text(0.03, height, row["text"], fontsize=style.SMALL - 0.7, color=style.GREY, va="center")
         else:
             _criterion(text, forest, height, row)
+    _leave_layout_alone(text, forest)
+
+
+def _leave_layout_alone(*panels: Axes) -> None:
+    """Texts inside a panel need no room of their own; measuring hundreds of them would take most of the time."""
+    for axes in panels:
+        for text in axes.texts:
+            text.set_in_layout(False)
 
 
 def _heading(axes: Axes, height: float, row: Mapping[str, Any]) -> None:
@@ -207,6 +217,7 @@ def _draw_moments(figure: SubFigure, facts: Mapping[str, Any]) -> None:
     axes.set_xticks([0.0, 1.0], ["US low", "US high"], fontsize=style.SMALL)
     note = "medians of samples (HP); grey: the US range; arrows: beyond"
     axes.text(0.5, -0.9, note, fontsize=style.SMALL, color=style.GREY, ha="center", va="center")
+    _leave_layout_alone(text, axes)
 
 
 def _moment(

@@ -118,7 +118,7 @@ def taylor_rule(
     placebo = {
         "untrained_networks": untrained(histories, placebos),
         "permuted_inputs": permuted_inputs(policies, histories, placebos),
-        "ordered_logit_permuted_in_time": {
+        "z_of_inflation_permuted_in_time": {
             run: ordered_logit(histories[run], permuted=True)["z_inflation"] for run in policies
         },
     }
