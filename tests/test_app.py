@@ -12,8 +12,8 @@ import solara
 import app
 from visualization.dashboard import figures
 from visualization.dashboard import session as session_module
-from visualization.dashboard.charts import picture
 from visualization.dashboard.page import Guarded
+from visualization.dashboard.pictures import picture
 from visualization.dashboard.settings import WITHOUT_SHOCKS
 
 
@@ -300,7 +300,7 @@ def test_a_picture_that_cannot_be_drawn_says_why():
     def fail():
         raise ZeroDivisionError("no months")
 
-    assert picture(fail) == (b"", 0.0, "ZeroDivisionError: no months")
+    assert picture(fail).fault == "ZeroDivisionError: no months"
 
 
 def test_a_page_that_fails_becomes_a_sentence():

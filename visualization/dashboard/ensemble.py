@@ -81,7 +81,7 @@ class Ensemble:
             model.step()
             if time.monotonic() - self._reported > REPORT:
                 self._reported = time.monotonic()
-                self.progress.value = done + share * month / months
+                self.progress.value = done + share * (month + 1) / months
                 time.sleep(0.01)  # let other pages have the interpreter
         return model.datacollector.get_model_vars_dataframe()
 

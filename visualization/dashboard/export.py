@@ -10,7 +10,7 @@ from functools import partial
 import yaml
 from matplotlib.figure import Figure
 
-from visualization.dashboard.charts import Draw
+from visualization.dashboard.pictures import Draw
 from visualization.dashboard.view import View
 from visualization.plots import macro_variables
 from visualization.style import DPI

@@ -1,6 +1,6 @@
 """Which pictures stand on which page; each is drawn from a view when its page is looked at or exported."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 
 import pandas as pd
@@ -10,14 +10,12 @@ from macro_mesa.ledger import FLOWS, SECTORS
 from visualization.accounts import FINANCIAL_FLOWS, account_matrix, sectoral_balances
 from visualization.credit_network import credit_network
 from visualization.dashboard.comparison import comparison_panel, difference_panel
+from visualization.dashboard.live import LivePanels, new_panel
+from visualization.dashboard.pictures import Draw, Figures, LiveDraw
 from visualization.dashboard.view import View
 from visualization.distributions import distribution, lorenz, rank_size
 from visualization.macro_panels import PANELS
-from visualization.plots import macro_panel
 from visualization.relations import RELATIONS, macro_relation
-
-Draw = Callable[[], Figure]
-Figures = Mapping[str, Draw]
 
 OVERVIEW = ("output", "inflation", "unemployment", "rates")
 MARKETS = ("credit", "new_loans", "failures", "bank_capital", "demand", "wages")
@@ -35,6 +33,13 @@ def overview(view: View) -> Figures:
         )
         drawn[f"{title}, difference"] = partial(difference_panel, name, view.history, view.baseline, view.spans)
     return drawn
+
+
+def live_overview(panels: LivePanels, view: View) -> Mapping[str, LiveDraw]:
+    """The same for the page, drawn on what ``panels`` keeps of the pictures before."""
+    if view.baseline is not None:
+        return overview(view)
+    return {PANELS[name].title: partial(panels.panel, name, view) for name in OVERVIEW}
 
 
 def markets(view: View) -> Figures:
@@ -94,14 +99,7 @@ def network(view: View) -> Figures:
 
 
 def _panels(names: tuple[str, ...], view: View) -> Figures:
-    return {PANELS[name].title: partial(_panel, name, view) for name in names}
-
-
-def _panel(name: str, view: View) -> Figure:
-    parameters = view.parameters
-    return macro_panel(
-        name, view.history, parameters.inflation_target, parameters.natural_unemployment, view.spans
-    )
+    return {PANELS[name].title: partial(new_panel, name, view) for name in names}
 
 
 def _relation(name: str, view: View) -> Figure:

@@ -3,6 +3,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import solara
@@ -12,6 +13,7 @@ from solara.server import kernel_context
 from visualization.dashboard import figures
 from visualization.dashboard.charts import Charts
 from visualization.dashboard.controls import RunButtons, RunSettings
+from visualization.dashboard.live import LivePanels
 from visualization.dashboard.messages import sentence
 from visualization.dashboard.page_agents import AgentsPage
 from visualization.dashboard.page_ensemble import EnsemblePage
@@ -70,8 +72,10 @@ def Sidebar(session: Session):
 @solara.component
 def Pages(session: Session, view: View, run_ensemble: Callable[[], None]):
     """One tab a page; only the one that is looked at is drawn."""
+    live = solara.use_memo(LivePanels, [])
+    live_overview = solara.use_memo(lambda: partial(figures.live_overview, live), [])
     contents = {
-        "Overview": lambda: FigurePage(figures.overview, view),
+        "Overview": lambda: FigurePage(live_overview, view),
         "Markets": lambda: FigurePage(figures.markets, view),
         "Balance sheets": lambda: FigurePage(figures.balance_sheets, view, wide=True),
         "Distributions": lambda: FigurePage(figures.distributions, view),

@@ -6,9 +6,10 @@ from functools import partial
 import solara
 from matplotlib.figure import Figure
 
-from visualization.dashboard.charts import Charts, Draw
+from visualization.dashboard.charts import Charts
 from visualization.dashboard.ensemble import MAX_MONTHS, MAX_SEEDS, Ensemble, Runs
 from visualization.dashboard.figures import OVERVIEW
+from visualization.dashboard.pictures import Draw
 from visualization.macro_panels import PANELS
 from visualization.plots import macro_panel
 

@@ -7,8 +7,8 @@ from functools import partial
 import solara
 
 from visualization.dashboard import export, figures, page_policies
-from visualization.dashboard.charts import Draw
 from visualization.dashboard.page_ensemble import fans
+from visualization.dashboard.pictures import Draw
 from visualization.dashboard.session import Session
 from visualization.dashboard.view import View
 

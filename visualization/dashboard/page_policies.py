@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 
 from macro_mesa.policy import Policy, make_policy
 from macro_mesa.spaces import AGENT_TYPES, CENTRAL_BANK, SPACES
-from visualization.dashboard.charts import Charts, Draw
+from visualization.dashboard.charts import Charts
 from visualization.dashboard.page_agents import NAMES
+from visualization.dashboard.pictures import Draw
 from visualization.dashboard.view import View
 from visualization.policy_slices import action_probabilities, rate_steps, slice_policy
 from visualization.style import AGENT_TITLES, PANEL_WIDTH

@@ -36,11 +36,20 @@ class View:
     @property
     def spans(self) -> list[tuple[float, float]]:
         """Months under a dated shock, (first, last) so far."""
+        return self.spans_until(self.month)
+
+    def spans_until(self, month: int) -> list[tuple[float, float]]:
+        """The same up to a month that may still come."""
         return [
-            (shock.start, min(shock.start + shock.duration, self.month))
+            (shock.start, min(shock.start + shock.duration, month))
             for shock in self.settings.shocks
-            if shock.start <= self.month
+            if shock.start <= month
         ]
+
+    @property
+    def economy(self) -> tuple[object, object]:
+        """Whose months these are: another after Reset, or under other shocks."""
+        return self.snapshot.archive, self.settings.shocks
 
     @property
     def residual(self) -> float:
