@@ -479,16 +479,21 @@ MODES: dict[str, Callable[[argparse.Namespace], Path]] = {
 }
 
 
+def one_line(error: Exception) -> str:
+    """Its message without line breaks and control characters, which a quoted file or argument may bring along."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in str(error)).split())
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code."""
     try:
         options = parse(sys.argv[1:] if arguments is None else arguments)
         path = MODES[options.mode](options)
-    except (ValueError, FloatingPointError) as error:
-        # ConfigError and CheckpointError are one sentence each; so is a numerical failure
+    except (ValueError, FloatingPointError, OSError) as error:
+        # ConfigError and CheckpointError are one sentence each; so is a numerical failure, or a disk that is full
         if type(error) is ValueError:
             raise
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {one_line(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
