@@ -103,6 +103,7 @@ def _describe(population: Population) -> dict[str, Any]:
 
 
 def _restore(model: "MacroModel", description: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    _require_counters(description)
     for kind, population in model.populations.items():
         _resize(population, description["populations"][kind], len(arrays[f"{kind}.unique_id"]))
     _require_layout(_arrays(model), arrays)
@@ -123,8 +124,6 @@ def _restore(model: "MacroModel", description: dict[str, Any], arrays: dict[str,
     model.datacollector._collection_steps = arrays["collection_steps"].tolist()
     model.month = description["month"]
     # Mesa's clock moves through its event list: replay it to the saved month, with nothing happening
-    if not 0 <= description["time"] <= MAX_MONTHS:
-        raise ConfigError(f"the saved model's time must be 0 to {MAX_MONTHS} months, got {description['time']!r}")
     model._user_step, real_step = _nothing, model._user_step
     while model.time < description["time"]:
         model._wrapped_step()
@@ -140,6 +139,15 @@ def _restore(model: "MacroModel", description: dict[str, Any], arrays: dict[str,
 
 def _nothing() -> None:
     """A month in which nobody moves."""
+
+
+def _require_counters(description: dict[str, Any]) -> None:
+    """Whole months within reason: Mesa's clock is replayed month by month."""
+    limits = {"month": MAX_MONTHS, "steps": MAX_MONTHS, "time": MAX_MONTHS, "agent_id_counter": 2**53}
+    for name, limit in limits.items():
+        value = description[name]
+        if type(value) is not int and not (name == "time" and type(value) is float) or not 0 <= value <= limit:
+            raise ConfigError(f"the saved model's {name} must be 0 to {limit}, got {value!r}")
 
 
 def _resize(population: Population, description: dict[str, Any], size: int) -> None:
