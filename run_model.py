@@ -406,7 +406,8 @@ def sweep(options: argparse.Namespace) -> Path:
         raise
     results, indices = sweep_results.finish_sweep(design, data, folder.path)
     for number, (policy, table) in enumerate(indices.groupby("policy", sort=False)):
-        figure = sensitivity_bars(table, f"Sensitivity, {policy}")
+        titles = table["output"].str.replace("_", " ") + f", {policy}"
+        figure = sensitivity_bars(table.assign(output=titles))
         plots.save_figure(figure, folder.plots / f"sensitivity{f'_{number + 1}' if number else ''}.png")
     if results["failed"]:
         print(f"{len(results['failed'])} of {results['runs']} runs failed: {data / 'failed'}", file=sys.stderr)
