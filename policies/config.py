@@ -11,10 +11,10 @@ from policies.ppo import PPOConfig
 
 # Defaults that differ by type; sources in docs/decisions.md.
 PPO_DEFAULTS: dict[str, dict[str, Any]] = {
-    HOUSEHOLD: {"gamma": 0.97, "minibatch_size": 1024, "learning_rate": 8e-4, "sample_fraction": 0.15, "entropy_coefficient": 0.02, "final_entropy_coefficient": 0.01},
-    FIRM: {"gamma": 0.98, "minibatch_size": 1024, "learning_rate": 8e-4, "sample_fraction": 0.6, "entropy_coefficient": 0.01, "final_entropy_coefficient": 0.005},
-    COMMERCIAL_BANK: {"gamma": 0.99, "learning_rate": 6e-4, "minibatch_size": 512, "entropy_coefficient": 0.01, "final_entropy_coefficient": 0.005},
-    CENTRAL_BANK: {"gamma": 0.99, "learning_rate": 6e-4, "minibatch_size": 64, "epochs": 8, "entropy_coefficient": 0.01, "final_entropy_coefficient": 0.005},
+    HOUSEHOLD: {"gamma": 0.97, "minibatch_size": 2048, "learning_rate": 1e-3, "sample_fraction": 0.3, "entropy_coefficient": 0.006, "final_entropy_coefficient": 0.001},
+    FIRM: {"gamma": 0.98, "minibatch_size": 1024, "learning_rate": 1.2e-3, "sample_fraction": 0.8, "entropy_coefficient": 0.005, "final_entropy_coefficient": 0.001},
+    COMMERCIAL_BANK: {"gamma": 0.99, "learning_rate": 1.2e-3, "minibatch_size": 512, "entropy_coefficient": 0.004, "final_entropy_coefficient": 0.001},
+    CENTRAL_BANK: {"gamma": 0.99, "learning_rate": 1e-3, "minibatch_size": 240, "epochs": 8, "entropy_coefficient": 0.01, "final_entropy_coefficient": 0.002},
 }  # fmt: skip
 
 
@@ -42,6 +42,11 @@ class TrainingConfig(BaseModel):
     validation_interval: int = Field(default=25, ge=1, le=100_000, description="updates between validations")
     validation_economies: int = Field(default=4, ge=1, le=100, description="economies of a validation")
     threads: int = Field(default=2, ge=1, le=64, description="types that learn at the same time, one thread each")
+
+    def own_progress(self, agent_type: str, progress: float) -> float:
+        """Share of a type's own learning done, which moves its schedules: a staged type starts at zero."""
+        starts = self.central_bank_start if self.staging != "simultaneous" and agent_type == CENTRAL_BANK else 0.0
+        return max(0.0, progress - starts) / (1.0 - starts) if starts < 1.0 else 0.0
 
     def learning_types(self, progress: float) -> tuple[str, ...]:
         """Who learns at a share of training done."""

@@ -166,7 +166,12 @@ class Trainer:
         rollouts = self.economies.rollouts
         # the largest first, so that the small ones fill the other thread
         order = sorted(rollouts, key=lambda kind: -rollouts[kind].agents * self.ppo[kind].sample_fraction)
-        updates = {kind: self.threads.submit(self.learners[kind].update, rollouts[kind], progress) for kind in order}
+        updates = {
+            kind: self.threads.submit(
+                self.learners[kind].update, rollouts[kind], self.config.own_progress(kind, progress)
+            )
+            for kind in order
+        }
         return {kind: updates[kind].result() for kind in rollouts}
 
     def _close_month(self, month: int) -> None:
