@@ -172,7 +172,7 @@ SPACES: dict[str, Space] = {
         heads=(
             Head("price", "share", (-0.02, -0.01, 0.0, 0.01, 0.02), "change of the posted price"),
             Head("hiring", "share, at least one worker", (-0.05, 0.0, 0.05), "change of the employment target"),
-            Head("investment", "multiple of depreciation", (0.0, 1.0, 2.0), "planned investment"),
+            Head("investment", "multiple of depreciation", (0.25, 1.0, 1.75), "planned investment"),
         ),
     ),
 }

@@ -3,19 +3,22 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from macro_mesa.config import ConfigError, explain
-from macro_mesa.spaces import AGENT_TYPES, CENTRAL_BANK, COMMERCIAL_BANK, FIRM, HOUSEHOLD
+from macro_mesa.spaces import AGENT_TYPES, CENTRAL_BANK, COMMERCIAL_BANK, FIRM, HOUSEHOLD, SPACES
 from policies.ppo import PPOConfig
 
 # Defaults that differ by type; sources in docs/decisions.md.
 PPO_DEFAULTS: dict[str, dict[str, Any]] = {
-    HOUSEHOLD: {"gamma": 0.97, "minibatch_size": 2048, "learning_rate": 1e-3, "sample_fraction": 0.3, "entropy_coefficient": 0.006, "final_entropy_coefficient": 0.001},
+    HOUSEHOLD: {"gamma": 0.98, "minibatch_size": 2048, "learning_rate": 1e-3, "sample_fraction": 0.3, "entropy_coefficient": 0.006, "final_entropy_coefficient": 0.001},
     FIRM: {"gamma": 0.98, "minibatch_size": 1024, "learning_rate": 1.2e-3, "sample_fraction": 0.8, "entropy_coefficient": 0.005, "final_entropy_coefficient": 0.001},
     COMMERCIAL_BANK: {"gamma": 0.99, "learning_rate": 1.2e-3, "minibatch_size": 512, "entropy_coefficient": 0.004, "final_entropy_coefficient": 0.001},
     CENTRAL_BANK: {"gamma": 0.99, "learning_rate": 1e-3, "minibatch_size": 240, "epochs": 8, "entropy_coefficient": 0.01, "final_entropy_coefficient": 0.002},
 }  # fmt: skip
+
+
+AgentType = Literal["household", "firm", "commercial_bank", "central_bank"]
 
 
 class TrainingConfig(BaseModel):
@@ -42,6 +45,27 @@ class TrainingConfig(BaseModel):
     validation_interval: int = Field(default=25, ge=1, le=100_000, description="updates between validations")
     validation_economies: int = Field(default=4, ge=1, le=100, description="economies of a validation")
     threads: int = Field(default=2, ge=1, le=64, description="types that learn at the same time, one thread each")
+    start_from: str | None = Field(
+        default=None, description="checkpoint whose networks and observation scales the types start with"
+    )
+    fixed: dict[AgentType, str | dict[str, float]] = Field(
+        default={},
+        max_length=len(AGENT_TYPES) - 1,
+        description="types that never learn: the policy each follows, or the central bank's coefficients of a simple rule",
+    )
+    blind: dict[AgentType, tuple[str, ...]] = Field(
+        default={}, description="observations by type that are held at their mean, in training and ever after"
+    )
+
+    @field_validator("blind")
+    @classmethod
+    def _observed(cls, blind: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        for kind, names in blind.items():
+            known = [entry.name for entry in SPACES[kind].observations]
+            for name in names:
+                if name not in known:
+                    raise ValueError(f"training: blind.{kind} names {name!r}; it observes {', '.join(known)}")
+        return blind
 
     def own_progress(self, agent_type: str, progress: float) -> float:
         """Share of a type's own learning done, which moves its schedules: a staged type starts at zero."""
@@ -49,7 +73,11 @@ class TrainingConfig(BaseModel):
         return max(0.0, progress - starts) / (1.0 - starts) if starts < 1.0 else 0.0
 
     def learning_types(self, progress: float) -> tuple[str, ...]:
-        """Who learns at a share of training done."""
+        """Who learns at a share of training done; all that may, where a stage is of fixed types alone."""
+        free = tuple(kind for kind in AGENT_TYPES if kind not in self.fixed)
+        return tuple(kind for kind in self._stage(progress) if kind in free) or free
+
+    def _stage(self, progress: float) -> tuple[str, ...]:
         central_bank = progress >= self.central_bank_start
         if self.staging == "simultaneous":
             return AGENT_TYPES

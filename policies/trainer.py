@@ -15,12 +15,12 @@ from macro_mesa import state
 from macro_mesa.config import ConfigError, Parameters
 from macro_mesa.experiments.evaluation import evaluate
 from macro_mesa.model import MacroModel
-from macro_mesa.policy import Policy
-from macro_mesa.rules import RuleOfThumb
+from macro_mesa.policy import Policy, make_policy
+from macro_mesa.rules import RuleOfThumb, SimpleRule
 from macro_mesa.spaces import AGENT_TYPES, CENTRAL_BANK, SPACES
 from policies.checkpoint import CheckpointError, below, load_checkpoint, save_checkpoint
 from policies.config import TrainingConfig, ppo_configs, training_config
-from policies.learned import LearnedPolicy, space_description
+from policies.learned import LearnedPolicy, checkpoint_policy, space_description
 from policies.ppo import PPOConfig, PPOLearner
 from policies.rate_paths import NoisyTaylor, WanderingRate, rate_surprises
 from policies.vector import LockstepEconomies
@@ -56,17 +56,47 @@ class Trainer:
             )
             for kind in AGENT_TYPES
         }
+        self.fixed = {kind: self._fixed_policy(kind, choice) for kind, choice in config.fixed.items()}
+        self._blind()
         self.update = 0
         self.episodes = 0
         self.agent_steps = 0
         self.best_score = -np.inf
         self.scored_types: list[str] = []
         self.baselines: dict[str, dict[str, float]] = {}
+        self.notes: dict[str, Any] = {}  # what else a checkpoint should tell, as JSON can hold it
         self.seconds = {"simulation": 0.0, "inference": 0.0, "learning": 0.0}
         self.threads = ThreadPoolExecutor(config.threads)
         models = [self._new_model(k) for k in range(config.economies)]
         self.horizons = [max(1, config.sim_length * (k + 1) // config.economies) for k in range(config.economies)]
         self.economies = LockstepEconomies(models, self.learners, self.seats(0.0))
+
+    # --- who learns, from where, and what it sees
+    def _fixed_policy(self, kind: str, choice: str | Mapping[str, float]) -> Policy:
+        if isinstance(choice, str):
+            return make_policy(kind, choice, self.economy_parameters)
+        if kind != CENTRAL_BANK:
+            raise ConfigError(f"training: fixed.{kind} must be the name of a policy, got {dict(choice)}")
+        try:
+            return SimpleRule(self.economy_parameters, **choice)
+        except TypeError:
+            known = "inflation_response, gap_response, smoothing, neutral_rate"
+            raise ConfigError(f"training: fixed.{kind} has coefficients {known}, got {dict(choice)}") from None
+
+    def _blind(self) -> None:
+        for kind, names in self.config.blind.items():
+            self.learners[kind].normalizer.blind = np.array([SPACES[kind].column(name) for name in names], dtype=int)
+
+    def _start(self) -> None:
+        """First networks and scales: those of another checkpoint, or scales of random play and networks as drawn."""
+        self._warm_up()
+        if self.config.start_from is None:
+            return
+        arrays, _ = load_checkpoint(Path(self.config.start_from))
+        for kind in self.config.learning_types(1.0):
+            checkpoint_policy(kind, self.config.start_from, self.economy_parameters)  # refuses what does not fit
+            self.learners[kind].start_from(below(arrays, f"{kind}."))
+        self._blind()
 
     # --- economies
     def _new_model(self, economy: int) -> MacroModel:
@@ -82,6 +112,8 @@ class Trainer:
 
     def exploring(self, progress: float) -> list[int]:
         """Numbers of the economies under exploratory rate paths at a share of training done."""
+        if CENTRAL_BANK in self.config.fixed:
+            return []
         number = self.config.economies
         learning = CENTRAL_BANK in self.config.learning_types(progress)
         exploring = round(self.config.exploration_share * number) if learning else number
@@ -94,8 +126,8 @@ class Trainer:
         learning = self.config.learning_types(progress)
         seats: dict[str, list[Policy | None]] = {}
         for kind in AGENT_TYPES:
-            rule = None if kind in learning else RuleOfThumb(kind, self.economy_parameters)
-            seats[kind] = [rule] * number
+            held = self.fixed.get(kind) or RuleOfThumb(kind, self.economy_parameters)
+            seats[kind] = [None if kind in learning else held] * number
         paths = (WanderingRate(), NoisyTaylor(self.economy_parameters))
         for place, economy in enumerate(self.exploring(progress)):
             seats[CENTRAL_BANK][economy] = paths[place % 2]
@@ -120,7 +152,7 @@ class Trainer:
         gc.freeze()  # ended economies are garbage in cycles: do not let what stays put off their collection
         torch.set_num_threads(1)  # two torch threads under load are slower than one
         if self.update == 0:
-            self._warm_up()
+            self._start()
         if not self.baselines:
             self.baselines = self._baselines()
         while self.update < self.config.epochs:
@@ -235,7 +267,8 @@ class Trainer:
         distance between random and rule, each between -2 and 2 so that no type outweighs the others.
         """
         learning = self.config.learning_types((self.update - 1) / self.config.epochs)
-        policies: dict[str, Any] = {kind: policy for kind, policy in self.policies().items() if kind in learning}
+        learned = {kind: policy for kind, policy in self.policies().items() if kind in learning}
+        policies: dict[str, Any] = {**self.fixed, **learned}
         returns = self._returns(policies)
         ways = []
         for kind in learning:
@@ -255,12 +288,19 @@ class Trainer:
         save_checkpoint(folder, arrays, meta)
 
     def save_best(self, folder: Path) -> None:
-        """Write the policies alone: networks and observation scales."""
+        """Write the policies alone."""
+        save_checkpoint(folder, *self.learned())
+
+    def learned(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Arrays and meta of the policies alone: networks and observation scales of all types that are not fixed."""
         arrays, meta = self._description()
-        kept = {name: a for name, a in arrays.items() if ".network." in name or ".normalizer." in name}
+        kinds = self.config.learning_types(1.0)
+        prefixes = tuple(f"{kind}.{part}." for kind in kinds for part in ("network", "normalizer"))
+        for part in ("spaces", "learners"):
+            meta[part] = {kind: meta[part][kind] for kind in kinds}
         for learner in meta["learners"].values():
             learner.pop("generator")
-        save_checkpoint(folder, kept, meta)
+        return {name: array for name, array in arrays.items() if name.startswith(prefixes)}, meta
 
     def _description(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         arrays: dict[str, np.ndarray] = {}
@@ -282,6 +322,7 @@ class Trainer:
             "best_score": self.best_score if np.isfinite(self.best_score) else None,
             "scored_types": self.scored_types,
             "baselines": self.baselines,
+            "notes": self.notes,
         }
 
     @classmethod
@@ -308,6 +349,7 @@ class Trainer:
         self.update, self.episodes, self.agent_steps = meta["update"], meta["episodes"], meta["agent_steps"]
         self.best_score = -np.inf if meta["best_score"] is None else meta["best_score"]
         self.scored_types, self.baselines = meta["scored_types"], meta["baselines"]
+        self.notes = meta.get("notes", {})
         self.horizons = list(meta["horizons"])
         self.economies.models = [
             state.unpack(MacroModel, "random", described, below(arrays, f"economy.{number}."))

@@ -1,0 +1,80 @@
+"""Train the policies that ship with the package: one configuration, five seeds.
+
+``python -m policies.pretraining`` (``make pretrained``) trains each seed in a process of its own, goes on where an
+interrupted run stopped, and puts the last policies of every run in ``policies/pretrained``.
+"""
+
+import argparse
+import os
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from macro_mesa.experiments.scenario import read_scenario
+from macro_mesa.run_folder import write_json
+from policies.config import ppo_configs, training_config
+from policies.executors import executor
+from policies.learned import PRETRAINED
+from policies.trainer import Trainer, train
+
+CONFIG = PRETRAINED / "training.yaml"
+SEEDS = (1, 2, 3, 4, 5)
+
+
+class Curve:
+    """What a run went through: means over each rollout, by update, as columns that JSON can hold."""
+
+    def __init__(self) -> None:
+        self.columns: dict[str, list[float]] = {}
+
+    def __call__(self, statistics: dict[str, Any]) -> None:
+        """Note one update."""
+        values = {"update": statistics["update"], **statistics["macro"]}
+        for kind in statistics["stage"].split("+"):
+            values[f"{kind}_reward"] = statistics[kind]["mean_reward"]
+        for name, value in values.items():
+            self.columns.setdefault(name, []).append(float(f"{value:.4g}"))
+
+
+def train_seed(seed: int, settings: dict[str, Any], folder: Path) -> Path:
+    """Train one seed to its end in ``folder``, from its last checkpoint if there is one; returns what to ship."""
+    last, shipped = folder / f"{seed}" / "last", folder / f"{seed}" / "shipped"
+    curve = Curve()
+    if last.is_dir():
+        trainer = Trainer.load(last)
+        curve.columns = trainer.notes.get("curve", {})
+    else:
+        trainer = Trainer(
+            settings["model"], training_config(settings["training"]), ppo_configs(settings["ppo"]), seed
+        )
+    trainer.notes["curve"] = curve.columns
+    train(trainer, last.parent, [curve, partial(_tell, seed, trainer.config.epochs)])
+    trainer.save_best(shipped)
+    return shipped
+
+
+def _tell(seed: int, epochs: int, statistics: dict[str, Any]) -> None:
+    if statistics["update"] % 20 == 0:
+        found = ", ".join(f"{name} {value:.3g}" for name, value in statistics["macro"].items())
+        print(f"seed {seed}: {statistics['update']}/{epochs}: {found}", flush=True)
+
+
+def main() -> None:
+    """Train all seeds and ship them."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes, one seed each")
+    parser.add_argument("--folder", type=Path, default=Path("experiments") / "pretraining", help="where runs are kept")
+    parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
+    options = parser.parse_args()
+    run = partial(train_seed, settings=read_scenario(CONFIG), folder=options.folder)
+    folders = executor(min(options.workers, len(options.seeds)))(run, list(options.seeds))
+    for number, folder in enumerate(folders, start=1):
+        place = PRETRAINED / str(number)
+        place.mkdir(exist_ok=True)
+        for file in folder.iterdir():
+            (place / file.name).write_bytes(file.read_bytes())
+    write_json(PRETRAINED / "index.json", [str(number) for number in range(1, len(folders) + 1)])
+
+
+if __name__ == "__main__":
+    main()
