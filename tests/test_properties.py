@@ -3,12 +3,13 @@
 ``MACRO_MESA_CASES=2000 pytest tests/test_properties.py`` tries as many cases of each property, other ones every time.
 """
 
-import os
+import tempfile
 
 import numpy as np
 import pytest
+import random_cases
 from conftest import check_jobs, history, run, run_until
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from macro_mesa import ConfigError, MacroModel, Parameters
@@ -18,19 +19,14 @@ from macro_mesa.shocks import SHOCK_KINDS
 from macro_mesa.spaces import AGENT_TYPES, SPACES
 
 TOLERANCE = 1e-9  # relative to all deposits
-ON_DEMAND = int(os.environ.get("MACRO_MESA_CASES", "0"))
 SIZES = ("num_households", "num_firms", "num_banks")
 # any two values within their own bounds make an economy, but for these, which others bound
 TIED = {*SIZES, "opening_policy_rate", "lower_bound", "upper_bound", "resolution_trigger", "resolution_capital"}
 EVENTS = ("nothing", "household enters", "household leaves", "firm enters", "firm leaves", "bank enters", "bank leaves")
 
 
-def cases(number: int):
-    """So many cases, the same in every run unless more are asked for."""
-    return settings(
-        max_examples=ON_DEMAND or number, derandomize=not ON_DEMAND, deadline=None, database=None,
-        suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
+def cases(number):
+    return random_cases.cases(number, "MACRO_MESA_CASES")
 
 
 class Stubborn:
@@ -261,8 +257,6 @@ def test_policies_answer_each_agent_by_what_it_sees(size, seed):
 @cases(15)
 @given(configurations(), st.sampled_from(["rule", "random"]), st.integers(0, 9_999), st.integers(0, 6))
 def test_any_economy_is_saved_forked_and_repeated_exactly(configuration, policy, seed, months):
-    import tempfile
-
     try:
         model = run(MacroModel(**configuration, policy=policy, rng=seed), months)
     except ConfigError:
