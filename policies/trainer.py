@@ -128,9 +128,10 @@ class Trainer:
         for kind in AGENT_TYPES:
             held = self.fixed.get(kind) or RuleOfThumb(kind, self.economy_parameters)
             seats[kind] = [None if kind in learning else held] * number
-        paths = (WanderingRate(), NoisyTaylor(self.economy_parameters))
+        taylor = NoisyTaylor(self.economy_parameters)
+        paths = (WanderingRate(), taylor, taylor)
         for place, economy in enumerate(self.exploring(progress)):
-            seats[CENTRAL_BANK][economy] = paths[place % 2]
+            seats[CENTRAL_BANK][economy] = paths[place % len(paths)]
         return seats
 
     def _warm_up(self) -> None:
