@@ -239,11 +239,10 @@ def test_a_rise_of_nothing_changes_nothing():
 def test_repeated_actions_leave_prices_and_lending_standards_where_they_were():
     levels = rate_rise()["actions_repeated"]
     tolerance = COMPARED.index("risk_tolerance")
-    np.testing.assert_allclose(levels[0, :, tolerance], levels[1, :, tolerance], atol=1e-6)
-    # a single rate for all loans cannot be told apart from its weights; the accounts alone move nothing else
-    np.testing.assert_allclose(
-        levels[0, :, COMPARED.index("price_level")], levels[1, :, COMPARED.index("price_level")], rtol=1e-3
-    )
+    np.testing.assert_array_equal(levels[0, :, tolerance], levels[1, :, tolerance])
+    # revenues, and with them the weights of the index, may move a little; posted prices do not
+    prices_ = levels[:, :, COMPARED.index("price_level")]
+    np.testing.assert_allclose(prices_[0], prices_[1], rtol=5e-3)
 
 
 def test_the_approval_probability_is_that_of_the_credit_market():

@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from macro_mesa.evidence.estimates import across_runs, estimate, means_and_intervals, share_of_runs, tail
+from macro_mesa.evidence.estimates import across_runs, estimate, share_of_runs
 from macro_mesa.evidence.preregistered import CLAIMS, CRITERIA, Criterion, holds, judge
+from macro_mesa.experiments.statistics import clustered_interval, clustered_tail
 
 
 def test_one_run_gives_the_normal_interval_over_seeds():
@@ -57,15 +58,15 @@ def test_what_is_undefined_has_no_interval_and_passes_nothing():
 
 def test_series_have_the_intervals_of_their_months():
     sample = np.random.default_rng(3).normal(size=(3, 20, 4))
-    mean, low, high = means_and_intervals(sample)
+    low, high = clustered_interval(sample)
     for month in range(4):
-        alone = estimate(sample[:, :, month])
-        assert [mean[month], low[month], high[month]] == pytest.approx([alone["mean"], *alone["ci"]])
+        assert [low[month], high[month]] == pytest.approx(estimate(sample[:, :, month])["ci"])
 
 
 def test_the_tail_is_that_of_student_s_t():
-    assert tail(10_000) == pytest.approx(0.025, abs=1e-4)
-    assert tail(5) < tail(20) < 0.025
+    assert clustered_tail(10_000, 2) == pytest.approx(0.025, abs=1e-4)
+    assert clustered_tail(5, 60) < clustered_tail(20, 60) < 0.025
+    assert clustered_tail(1, 20) == clustered_tail(20, 60)
 
 
 def test_shares_and_numbers_by_run():

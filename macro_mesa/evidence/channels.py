@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from macro_mesa.config import ConfigError
-from macro_mesa.evidence.estimates import estimate, means_and_intervals
+from macro_mesa.evidence.estimates import estimate
 from macro_mesa.evidence.preregistered import judge
 from macro_mesa.evidence.simulations import COMPARED
+from macro_mesa.experiments.statistics import clustered_interval
 
 Results = Sequence[Sequence[Mapping[str, np.ndarray]]]  # by run and pair; levels by variant
 
@@ -142,7 +143,7 @@ def impulse_responses(variants: Mapping[str, Pairs]) -> list[dict[str, Any]]:
     for label, pairs in variants.items():
         for name in RESPONSES:
             sample = pairs.by_month(name)
-            found = zip(*means_and_intervals(sample), strict=True)
+            found = zip(sample.mean(axis=(0, 1)), *clustered_interval(sample), strict=True)
             for month, (mean, low, high) in enumerate(found, start=1):
                 record = {"variable": name, "month": month, "policies": label, "unit": _unit(name)}
                 records.append({**record, "mean": float(mean), "low": float(low), "high": float(high)})

@@ -4,42 +4,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
-RESAMPLES = 2_000
-CONFIDENCE = 0.95
+from macro_mesa.experiments.statistics import clustered_tail, resampled_means
 
 Function = Callable[[np.ndarray], Any]
-
-
-def resampled_means(sample: np.ndarray, resamples: int = RESAMPLES) -> np.ndarray:
-    """Bootstrap means (resamples, k) of ``sample`` (runs, seeds, k).
-
-    Runs share their seeds, so both are drawn with replacement, independently of each other: the pigeonhole bootstrap
-    (Owen 2007), which with one run is the plain bootstrap over seeds.
-    """
-    runs, seeds = sample.shape[:2]
-    random = np.random.default_rng(0)
-    run_weights = random.multinomial(runs, np.full(runs, 1.0 / runs), resamples) / runs
-    seed_weights = random.multinomial(seeds, np.full(seeds, 1.0 / seeds), resamples) / seeds
-    return np.einsum("br,bs,rsk->bk", run_weights, seed_weights, sample, optimize=True)
-
-
-def means_and_intervals(sample: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Means of ``sample`` (runs, seeds, k) and the ends of their 95 % intervals, three arrays (k,)."""
-    runs, seeds = sample.shape[:2]
-    share = tail(runs if runs > 1 else seeds)
-    mean = sample.mean(axis=(0, 1))
-    low, high = np.quantile(resampled_means(sample), (share, 1.0 - share), axis=0)
-    return mean, np.minimum(low, mean), np.maximum(high, mean)
-
-
-def tail(clusters: int) -> float:
-    """Lower tail of a 95 % interval, widened to what Student's t asks of few clusters (Hesterberg 2015)."""
-    if clusters < 2:
-        return (1.0 - CONFIDENCE) / 2.0
-    quantile = stats.t.ppf((1.0 - CONFIDENCE) / 2.0, clusters - 1)
-    return float(stats.norm.cdf(np.sqrt(clusters / (clusters - 1)) * quantile))
 
 
 def estimate(sample: np.ndarray, function: Function | None = None, unit: str = "") -> dict[str, Any]:
@@ -54,7 +22,7 @@ def estimate(sample: np.ndarray, function: Function | None = None, unit: str = "
         sample = sample[:, :, None]
     of = function or (lambda means: means[..., 0])
     runs, seeds = sample.shape[:2]
-    share = tail(runs if runs > 1 else seeds)
+    share = clustered_tail(runs, seeds)
     drawn = np.asarray(of(resampled_means(sample)), dtype=float)
     point = float(of(sample.mean(axis=(0, 1))))
     interval: list[float | None] = [None, None]

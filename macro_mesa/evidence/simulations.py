@@ -104,8 +104,7 @@ def run_rate_rise(task: RateRise) -> dict[str, np.ndarray]:
 
 def _compared(baseline: MacroModel, model: MacroModel) -> list[float]:
     published = model.economy[0]
-    banks = model.commercial_banks
-    tolerance = float(np.average(banks.risk_tolerance, weights=np.maximum(banks.loans, 1.0e-9)))
+    tolerance = float(model.commercial_banks.risk_tolerance.mean())
     return [*(float(published[name]) for name in PUBLISHED), approval_probability(baseline, model), tolerance]
 
 

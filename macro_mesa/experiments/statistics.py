@@ -23,27 +23,43 @@ def estimate(sample: np.ndarray) -> dict[str, Any]:
     return {"mean": float(sample.mean()), "ci": [low, high]}
 
 
+def resampled_means(sample: np.ndarray, resamples: int = 2_000) -> np.ndarray:
+    """Bootstrap means (resamples, k) of ``sample`` (runs, pairs, k).
+
+    All runs share the same pairs of seeds, so runs and pairs are drawn with replacement independently of each
+    other: the pigeonhole bootstrap (Owen 2007), which is the plain bootstrap over pairs where there is one run.
+    """
+    runs, pairs = sample.shape[:2]
+    random = np.random.default_rng(0)
+    run_weights = random.multinomial(runs, np.full(runs, 1.0 / runs), resamples) / runs
+    pair_weights = random.multinomial(pairs, np.full(pairs, 1.0 / pairs), resamples) / pairs
+    return np.einsum("br,bp,rpk->bk", run_weights, pair_weights, sample, optimize=True)
+
+
+def clustered_tail(runs: int, pairs: int, confidence: float = 0.95) -> float:
+    """Lower tail of an interval over ``runs``, or over the ``pairs`` of a single one.
+
+    It is widened to what Student's t asks of so few clusters (Hesterberg 2015, "expanded percentile").
+    """
+    clusters = runs if runs > 1 else pairs
+    if clusters < 2:
+        return (1.0 - confidence) / 2.0
+    quantile = stats.t.ppf((1.0 - confidence) / 2.0, clusters - 1)
+    return float(stats.norm.cdf(np.sqrt(clusters / (clusters - 1)) * quantile))
+
+
 def clustered_interval(
     sample: np.ndarray, confidence: float = 0.95, resamples: int = 2_000
 ) -> tuple[np.ndarray, np.ndarray]:
     """Interval of the mean of ``sample`` (runs, pairs, ...) over both; two arrays of shape (...).
 
-    All runs share the same pairs of seeds, so runs and pairs are drawn with replacement independently of each
-    other: the pigeonhole bootstrap (Owen 2007), which is the plain bootstrap over pairs where there is one run.
-    Percentiles are widened to what Student's t asks of so few clusters (Hesterberg 2015, "expanded percentile");
-    with fewer than five runs the interval is hardly more than the range of their means.
+    Percentiles of ``resampled_means``, widened by ``clustered_tail``; with fewer than five runs the interval is hardly
+    more than the range of their means.
     """
     runs, pairs = sample.shape[:2]
-    clusters = runs if runs > 1 else pairs
-    if clusters == 1:
-        return sample[0, 0].astype(float), sample[0, 0].astype(float)
-    random = np.random.default_rng(0)
-    run_weights = random.multinomial(runs, np.full(runs, 1.0 / runs), resamples) / runs
-    pair_weights = random.multinomial(pairs, np.full(pairs, 1.0 / pairs), resamples) / pairs
     columns = sample.reshape(runs, pairs, -1)
-    means = np.stack([(run_weights @ columns[..., k] * pair_weights).sum(axis=1) for k in range(columns.shape[2])])
-    tail = stats.norm.cdf(np.sqrt(clusters / (clusters - 1)) * stats.t.ppf((1.0 - confidence) / 2.0, clusters - 1))
-    low, high = np.quantile(means, (tail, 1.0 - tail), axis=1)
+    tail = clustered_tail(runs, pairs, confidence)
+    low, high = np.quantile(resampled_means(columns, resamples), (tail, 1.0 - tail), axis=0)
     mean = columns.mean(axis=(0, 1))
     # a sample that does not vary: sums in another order may differ in the last bit
     low, high = np.minimum(low, mean), np.maximum(high, mean)
