@@ -21,6 +21,7 @@ class RunningNormalizer:
         clip: normalised observations are cut to +-clip.
 
     While `frozen` is true, `update` changes nothing (evaluation). A mode, not part of the state.
+    `blind` columns are always their mean, zero once normalised: nothing can be learned from them.
     """
 
     def __init__(self, size: int, clip: float = 10.0) -> None:
@@ -30,6 +31,7 @@ class RunningNormalizer:
         self.count = 0
         self.mean = np.zeros(size)
         self.squares = np.zeros(size)  # sum of squared deviations from the mean
+        self.blind = np.zeros(0, dtype=np.int64)
 
     @property
     def variance(self) -> np.ndarray:
@@ -64,14 +66,16 @@ class RunningNormalizer:
             part = np.subtract(batch[rows], mean, out=result[rows], casting="same_kind")
             part *= inverse
             np.clip(part, -self.clip, self.clip, out=part)
+        result[:, self.blind] = 0.0
         return result
 
     def state(self) -> dict[str, np.ndarray]:
-        """Count, mean and sum of squared deviations, copied."""
+        """Count, mean and sum of squared deviations, copied; blind columns where there are some."""
         return {
             "count": np.array(self.count, dtype=np.int64),
             "mean": self.mean.copy(),
             "squares": self.squares.copy(),
+            **({"blind": self.blind.copy()} if len(self.blind) else {}),
         }
 
     def load_state(self, state: Mapping[str, np.ndarray]) -> None:
@@ -79,12 +83,15 @@ class RunningNormalizer:
 
         Raises:
             KeyError: an array is missing.
-            ValueError: the moments belong to observations of another size.
+            ValueError: the moments or blind columns belong to observations of another size.
         """
         mean, squares = (np.array(state[name], dtype=np.float64) for name in ("mean", "squares"))
         if mean.shape != (self.size,) or squares.shape != (self.size,):
             raise ValueError(f"expected moments of shape ({self.size},), got {mean.shape}")
-        self.count, self.mean, self.squares = int(state["count"]), mean, squares
+        blind = np.array(state.get("blind", ()), dtype=np.int64)
+        if blind.ndim != 1 or not ((blind >= 0) & (blind < self.size)).all():
+            raise ValueError(f"blind columns must lie in 0..{self.size - 1}, got {blind.tolist()}")
+        self.count, self.mean, self.squares, self.blind = int(state["count"]), mean, squares, blind
 
 
 class ReturnScaler:

@@ -278,6 +278,22 @@ class PPOLearner:
         self.scaler.load_state(below(arrays, "scaler."))
         self.twin = NumpyActorCritic.from_torch(self.network)
 
+    def start_from(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Takes over another learner's networks and observation scales, and nothing else of it.
+
+        Raises:
+            CheckpointError: they are of other shapes, incomplete or not finite; the learner then
+                stays as it was.
+        """
+        kept = ("network.", "normalizer.")
+        shapes = {name: array.shape for name, array in self.state()[0].items() if name.startswith(kept)}
+        shapes.pop("normalizer.blind", None)  # what it is blind to need not be what the other was
+        require_arrays(arrays, shapes)
+        for name, parameter in self.network.named_parameters():
+            parameter.data.copy_(torch.from_numpy(arrays[f"network.{name}"]))
+        self.normalizer.load_state(below(arrays, "normalizer."))
+        self.twin = NumpyActorCritic.from_torch(self.network)
+
     def _descend(self, batch: Batch, rate: float, bonus: float) -> dict[str, Any]:
         """The gradient steps of an update, with the losses and divergences they met."""
         config, samples = self.config, len(batch.returns)

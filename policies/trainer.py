@@ -56,7 +56,9 @@ class Trainer:
             )
             for kind in AGENT_TYPES
         }
-        self.fixed = {kind: self._fixed_policy(kind, choice) for kind, choice in config.fixed.items()}
+        self.fixed: dict[str, Policy] = {
+            kind: self._fixed_policy(kind, choice) for kind, choice in config.fixed.items()
+        }
         self._blind()
         self.update = 0
         self.episodes = 0
