@@ -21,7 +21,7 @@ USABLE := import ensurepip, venv, sys; sys.exit(sys.version_info < (3, 12))
 # the matrices are small: one BLAS thread a process
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help run test lint types imports tests fast docs results gallery bench constraints clean
+.PHONY: help pretrained run test lint types imports tests fast docs results gallery bench constraints clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ $(INSTALLED): setup.cfg pyproject.toml constraints.txt
 
 run: $(INSTALLED) ## train all agents and evaluate them (ARGS="..." adds or overrides flags of run_model.py)
 	@$(BIN)/python run_model.py $(RUN) $(ARGS)
+
+pretrained: $(INSTALLED) ## train the five shipped runs anew (about 40 minutes on two cores; goes on where it stopped)
+	@$(BIN)/python -m policies.pretraining --workers 2
 
 test: lint types imports tests ## everything that must pass: ruff, mypy, import-linter, pytest
 
