@@ -24,13 +24,16 @@ from macro_mesa.experiments.evaluation import FIRST_HELD_OUT_SEED, Episode, eval
 from macro_mesa.experiments.monetary_shock import rate_rise
 from macro_mesa.experiments.paired import Design
 from macro_mesa.experiments.registry import EXPERIMENTS
-from macro_mesa.experiments.scenario import SECTIONS, read_mapping, read_scenario
+from macro_mesa.experiments.scenario import SECTIONS, read_scenario, study_settings
 from macro_mesa.experiments.sweep import SETTINGS, read_sweep, run_sweep, unfinished
 from macro_mesa.policy import make_policies
 from macro_mesa.run_folder import RunFolder, write_json, write_text
 from macro_mesa.task_store import resumable
 from policies.executors import ENGINES, executor
+from policies.trained_experiments.design import TrainingDesign
+from policies.trained_experiments.registry import TRAINED_EXPERIMENTS
 
+ALL_EXPERIMENTS = {**EXPERIMENTS, **TRAINED_EXPERIMENTS}
 HELD_OUT_PAIRS = 24
 FINISHED_TASKS = "tasks"  # results of an experiment under way, in its run folder
 
@@ -47,7 +50,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The command line; raises ``ConfigError``."""
     parser = Parser(description=__doc__.splitlines()[0], allow_abbrev=False)  # type: ignore[union-attr]
     parser.add_argument("--mode", choices=tuple(MODES), default="simulate", help="what to do (default: simulate)")
-    parser.add_argument("--epochs", type=int, help="training updates (default 500)")
+    parser.add_argument("--epochs", type=int, help="training updates (train: default 500; experiments that train: 60)")
     parser.add_argument("--sim-length", type=int, help="months of an episode (default 120)")
     parser.add_argument("--num-households", type=int, help="households (default 100)")
     parser.add_argument("--num-firms", type=int, help="firms (default 20)")
@@ -56,7 +59,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--model-path", type=Path, nargs="+", metavar="RUN", default=[],
                         help="a checkpoint or run folder (eval, simulate), or several runs (experiment, evidence)")
     parser.add_argument("--policy", help="policy of all agents (simulate: default rule; experiment: default learned)")
-    parser.add_argument("--experiment", choices=tuple(EXPERIMENTS), help="which one (experiment)")
+    parser.add_argument("--experiment", choices=tuple(ALL_EXPERIMENTS), help="which one (experiment)")
     parser.add_argument("--pairs", type=int, default=60, help="held-out seeds (experiment, evidence; default 60)")
     parser.add_argument("--episodes", type=int, default=20, help="held-out seeds of an evaluation (default 20)")
     parser.add_argument("--held-out-seed", type=int, default=FIRST_HELD_OUT_SEED, help="first of them")
@@ -66,6 +69,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--config", type=Path, metavar="FILE.yaml",
                         help=f"sections {', '.join(SECTIONS)}; or the keys of a sweep or calibration")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, repeatable")
+    parser.add_argument("--warm-start", action="store_true", help="retrain from the run's networks (ablation)")
     parser.add_argument("--workers", type=int, default=1, help="processes for evaluations (default 1)")
     parser.add_argument("--engine", choices=ENGINES, default="process", help="where workers run (default process)")
     parser.add_argument("--resume", type=Path, metavar="DIR", help="go on with a run's folder")
@@ -275,8 +279,8 @@ def experiment(options: argparse.Namespace) -> Path:
     from visualization import experiments, plots
 
     if options.experiment is None:
-        raise ConfigError(f"--mode experiment needs --experiment, one of {', '.join(EXPERIMENTS)}")
-    chosen = EXPERIMENTS[options.experiment]
+        raise ConfigError(f"--mode experiment needs --experiment, one of {', '.join(ALL_EXPERIMENTS)}")
+    chosen = ALL_EXPERIMENTS[options.experiment]
     settings = configuration(options)
     arms, parameters = experiment_arms(options, settings)
     months = _sim_length(settings, chosen.least_months) if "sim_length" in settings["training"] else None
@@ -284,10 +288,15 @@ def experiment(options: argparse.Namespace) -> Path:
         raise ConfigError(f"--sim-length must be >= {chosen.least_months} for {options.experiment}, got {months}")
     seeds = range(options.held_out_seed, options.held_out_seed + options.pairs)
     folder = _unfinished(options.resume) if options.resume else RunFolder.create(options.output_dir, options.seed)
-    described = {"model": parameters, "training": settings["training"], "shocks": settings["shocks"]}
+    described = {"model": parameters, **{name: settings[name] for name in ("training", "ppo", "shocks")}}
     folder.describe(sys.argv, {"held_out_from": options.held_out_seed, "pairs": options.pairs}, described)
     with _keeping_tasks(folder, options.experiment, arms, options) as execute:
-        findings = chosen.run(Design(arms, parameters, seeds, execute, months, settings["shocks"]))
+        training = {key: value for key, value in settings["training"].items() if key != "sim_length"}
+        design = TrainingDesign(
+            arms, parameters, seeds, execute, months, settings["shocks"],
+            training, settings["ppo"], options.seed, folder.models, options.warm_start,
+        )  # fmt: skip
+        findings = chosen.run(design)
     results = {
         "experiment": options.experiment, "design": findings.design, "arms": arms, "estimates": findings.estimates,
         "seeds": list(seeds), "pairs": options.pairs, "runs": {label: len(choices) for label, choices in arms.items()},
@@ -442,31 +451,6 @@ def calibrate(options: argparse.Namespace) -> Path:
     figure = calibration_figure(results, {name: title for name, (title, *_) in MOMENTS.items()})
     plots.save_figure(figure, folder.plots / "calibration.png")
     return folder.path
-
-
-def study_settings(options: argparse.Namespace, known: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of a sweep or calibration: the file, then ``--set``, then the flags; raises ``ConfigError``.
-
-    A resumed one has those that its folder notes.
-    """
-    if options.resume:
-        path = _existing(options.resume, "--resume") / "config.yaml"
-        return read_mapping(path, f"the settings of a {options.mode}")
-    if options.config is None:
-        raise ConfigError(f"--mode {options.mode} needs --config FILE.yaml, or --resume DIR")
-    settings = read_mapping(options.config, f"some of the keys {', '.join(known)}")
-    flags = {("model", name): getattr(options, name) for name in ("num_households", "num_firms", "num_banks")}
-    given = read_scenario(None, options.set, options.shock, flags)
-    if given["training"] or given["ppo"]:
-        raise ConfigError(f"--mode {options.mode} trains nothing: --set takes parameters of the economy, or policy")
-    for key, value in (("sim_length", options.sim_length), ("policy", options.policy or given.get("policy"))):
-        if value is not None:
-            settings[key] = value
-    if given["model"] and isinstance(settings.setdefault("model", {}), dict):
-        settings["model"] |= given["model"]
-    if given["shocks"] and isinstance(settings.setdefault("shocks", []), list):
-        settings["shocks"] += given["shocks"]
-    return settings
 
 
 MODES: dict[str, Callable[[argparse.Namespace], Path]] = {

@@ -47,9 +47,14 @@ def _under(choices: Sequence[Any], interventions: Mapping[str, Intervention]) ->
     return [Intervened(choice, interventions) for choice in choices]
 
 
-def ablation(design: Design) -> Findings:
-    """Responses of every ablation of the first arm, and how much of the intact response is gone."""
-    histories = run_pairs(design, ablations(design.arms[design.main]), RATE_RISE, VARIABLES)
+def ablation(design: Design, retrained: Mapping[str, Sequence[Any]] | None = None) -> Findings:
+    """Responses of every ablation of the first arm, and how much of the intact response is gone.
+
+    retrained: further arms by label, policies that were trained without something.
+    """
+    further = arms_with(retrained or {}, central_bank="constant")
+    arms = {**ablations(design.arms[design.main]), **further}
+    histories = run_pairs(design, arms, RATE_RISE, VARIABLES)
     intact = histories["intact"]
     estimates: dict[str, Any] = {arm: judge(branches, RISE, WINDOWS) for arm, branches in histories.items()}
     for arm, branches in histories.items():
@@ -63,6 +68,7 @@ def ablation(design: Design) -> Findings:
         "by rule": "the rule of thumb, from the opening on",
         "rate-blind": "from the fork on, interest rates in the observation are those of other months and agents",
         "frozen": "from the fork on, choices are drawn with their frequencies over the burn-in, whatever is observed",
+        **({"retrained": {label: list(choices) for label, choices in retrained.items()}} if retrained else {}),
         "less_intact": "ablated response less the intact one, paired",
         "half_gone": "half of the intact response less the ablated one, in the expected direction; above zero if more "
         "than half of the response is gone",

@@ -1,5 +1,6 @@
 """A scenario: the settings of a run by section, from a YAML file, ``KEY=VALUE`` texts and flags."""
 
+import argparse
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -43,6 +44,32 @@ def read_scenario(
             settings[section][key] = value
     settings["shocks"] = [*settings["shocks"], *(_shock(text) for text in shocks)]
     read_shocks(settings["shocks"])
+    return settings
+
+
+def study_settings(options: argparse.Namespace, known: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a sweep or calibration: the file, then ``--set``, then the flags; raises ``ConfigError``.
+
+    A resumed one has those that its folder notes.
+    """
+    if options.resume:
+        if not options.resume.is_dir():
+            raise ConfigError(f"--resume {options.resume} is not a folder")
+        return read_mapping(options.resume / "config.yaml", f"the settings of a {options.mode}")
+    if options.config is None:
+        raise ConfigError(f"--mode {options.mode} needs --config FILE.yaml, or --resume DIR")
+    settings = read_mapping(options.config, f"some of the keys {', '.join(known)}")
+    flags = {("model", name): getattr(options, name) for name in ("num_households", "num_firms", "num_banks")}
+    given = read_scenario(None, options.set, options.shock, flags)
+    if given["training"] or given["ppo"]:
+        raise ConfigError(f"--mode {options.mode} trains nothing: --set takes parameters of the economy, or policy")
+    for key, value in (("sim_length", options.sim_length), ("policy", options.policy or given.get("policy"))):
+        if value is not None:
+            settings[key] = value
+    if given["model"] and isinstance(settings.setdefault("model", {}), dict):
+        settings["model"] |= given["model"]
+    if given["shocks"] and isinstance(settings.setdefault("shocks", []), list):
+        settings["shocks"] += given["shocks"]
     return settings
 
 
