@@ -134,10 +134,7 @@ def policy_rules(tables: Tables) -> dict[str, Figure]:
     for axes in panels[0, 1:]:
         axes.set_yticklabels([])
     style.align_titles(panels)
-    figure.suptitle(
-        "Central banks on the same held-out seeds: mean and 95 % interval", fontsize=style.LARGE, fontweight="bold",
-        x=0.01, ha="left",
-    )  # fmt: skip
+    _name(figure, "Central banks on the same held-out seeds: mean and 95 % interval")
     return {"policy_rules": figure}
 
 
@@ -159,6 +156,10 @@ def _intervals(axes: Axes, table: pd.DataFrame, rules: list[str], part: str, fac
     axes.errorbar(found["mean"], range(len(rules)), xerr=errors, fmt="o", ms=3.5, lw=1.3, color=style.INK)
     axes.set_yticks(range(len(rules)), rules)
     axes.set_ylim(-0.6, len(rules) - 0.4)
+
+
+def _name(figure: Figure, title: str) -> None:
+    figure.suptitle(title, fontsize=style.LARGE, fontweight="bold", x=0.01, ha="left")
 
 
 def inequality(tables: Tables) -> dict[str, Figure]:
@@ -195,6 +196,65 @@ def _dress_plain(axes: Axes, title: str, x_label: str, y_label: str) -> None:
     without_legend(axes)
 
 
+# --- experiments that train
+def best_response(tables: Tables) -> dict[str, Figure]:
+    """Gain of one deviator by agent type and way of finding its policy, a panel a type."""
+    table = tables["gains"]
+    kinds, ways = list(dict.fromkeys(table["agent_type"])), list(dict.fromkeys(table["way"]))[::-1]
+    figure, panels = style.new_figure(1, len(kinds), row_height=2.9)
+    for axes, kind in zip(panels.flat, kinds, strict=True):
+        found = table[table["agent_type"] == kind].set_index("way").reindex(ways)
+        axes.axvline(0.0, color=style.INK, linewidth=0.8)
+        for place, way in enumerate(ways):
+            mean, low, high = found.loc[way, ["gain", "low", "high"]]
+            colour = style.VERMILION if way == "best response" else style.BLUE
+            axes.errorbar(mean, place, xerr=[[mean - low], [high - mean]], fmt="o", ms=4, lw=1.4, color=colour)
+        axes.set_yticks(range(len(ways)), ways if axes is panels.flat[0] else [])
+        axes.set_ylim(-0.6, len(ways) - 0.4)
+        loss = style.significant(float(found["random_loss"].iloc[0]))
+        style.dress(axes, style.AGENT_TITLES[kind], f"gain in discounted return\n(acting at random loses {loss})", "")
+    _name(figure, "Gain of one agent that leaves its type's shared policy: mean and 95 % interval")
+    return {"best_response": figure}
+
+
+def lucas(tables: Tables) -> dict[str, Figure]:
+    """Loss by central bank with private agents retrained and frozen; the cross-play table in colour."""
+    table, cross = tables["rules"], tables["cross_play"]
+    banks = list(dict.fromkeys(table["bank"]))
+    figure, panels = style.new_figure(1, 2, row_height=0.7 + 0.55 * max(len(banks), 4), shares=(1.0, 1.3))
+    axes = panels[0, 0]
+    for private, colour, shift in (("retrained", style.BLUE, 0.12), ("frozen", style.GREY, -0.12)):
+        loss = table[(table["private"] == private) & (table["part"] == "loss")].set_index("bank").reindex(banks)
+        places = [len(banks) - 1 - k + shift for k in range(len(banks))]
+        errors = [loss["mean"] - loss["low"], loss["high"] - loss["mean"]]
+        label = f"private agents {private}"
+        axes.errorbar(loss["mean"], places, xerr=errors, fmt="o", ms=4, lw=1.4, color=colour, label=label)
+    axes.set_yticks(range(len(banks)), banks[::-1])
+    axes.set_ylim(-0.6, len(banks) - 0.4)
+    style.dress(axes, "Loss of each central bank", "pp squared a month", "")
+    _cross_play(panels[0, 1], cross, banks)
+    style.align_titles(panels)
+    _name(figure, "Central banks against private agents frozen, and retrained under each")
+    return {"lucas": figure}
+
+
+def _cross_play(axes: Axes, cross: pd.DataFrame, banks: list[str]) -> None:
+    others = list(dict.fromkeys(cross["private"]))
+    losses = cross.pivot(index="bank", columns="private", values="mean").loc[banks, others]
+    # ranked by column: the question is which bank does best with given private agents
+    axes.imshow(losses.rank(axis=0), cmap="Blues", aspect="auto", alpha=0.6)
+    for row, bank in enumerate(banks):
+        for column, private in enumerate(others):
+            number = style.significant(float(losses.loc[bank, private]), 3)
+            look = {"fontsize": style.SMALL, "fontweight": "bold" if bank == private else "normal"}
+            axes.text(column, row, number, ha="center", va="center", color=style.INK, **look)
+    axes.set_xticks(range(len(others)), [textwrap.fill(name, 12) for name in others])
+    axes.set_yticks(range(len(banks)), banks)
+    title = "Cross play: loss, paler is better in its column"
+    style.dress(axes, title, "private agents retrained under (or frozen)", "", None)
+    axes.grid(visible=False)
+
+
 FIGURES: dict[str, Callable[[Tables], dict[str, Figure]]] = {
     "inflation_shock": inflation_shock,
     "monetary_shock": monetary_shock,
@@ -203,6 +263,8 @@ FIGURES: dict[str, Callable[[Tables], dict[str, Figure]]] = {
     "inequality": inequality,
     "zero_lower_bound": zero_lower_bound,
     "ablation": ablation,
+    "best_response": best_response,
+    "lucas": lucas,
 }
 
 
