@@ -10,13 +10,14 @@ from visualization import style
 from visualization.macro_panels import PANELS, Panel
 from visualization.style import GREY, INK
 
+LEFT = 0.68  # inches: differences have long numbers
 Spans = Sequence[tuple[float, float]]
 
 
 def comparison_panel(name: str, scenario: pd.DataFrame, baseline: pd.DataFrame, shaded: Spans = ()) -> Figure:
     """A panel of ``PANELS`` with the scenario in colour and the baseline dotted beside it; histories by month."""
     panel = PANELS[name]
-    figure, axes = style.new_panel()
+    figure, axes = style.new_panel(left=LEFT)
     for line in _economic(panel):
         base = line.series(baseline)
         axes.plot(scenario["month"], line.series(scenario), color=line.colour, linewidth=1.6, label=line.label)
@@ -28,7 +29,7 @@ def comparison_panel(name: str, scenario: pd.DataFrame, baseline: pd.DataFrame, 
 def difference_panel(name: str, scenario: pd.DataFrame, baseline: pd.DataFrame, shaded: Spans = ()) -> Figure:
     """Scenario less baseline: percentage points where the panel is in per cent, else per cent of the baseline."""
     panel = PANELS[name]
-    figure, axes = style.new_panel()
+    figure, axes = style.new_panel(left=LEFT)
     for line in _economic(panel):
         with_shock, without = line.series(scenario).to_numpy(), line.series(baseline).to_numpy()
         axes.plot(
