@@ -134,7 +134,7 @@ class Parameters(BaseModel):
     savings_utility: float = _entry(0.17, "rewards", "utility", "first-order condition at the opening", "Weight on log real deposits.", ge=0.0, le=100.0)
     debt_disutility: float = _entry(0.003, "rewards", "utility", "calibration", "Weight on squared debt in monthly wages.", ge=0.0, le=100.0)
     default_penalty: float = _entry(1.0, "rewards", "utility", "calibration", "Utility lost at default.", ge=0.0, le=1000.0)
-    equity_charge: float = _entry(0.04, "rewards", "annual share of equity", "cost of capital", "Return on equity that a firm must earn before its reward is positive.", ge=0.0, le=1.0)
+    equity_charge: float = _entry(0.07, "rewards", "annual share of equity", "cost of capital", "Return on equity that a firm must earn before its reward is positive.", ge=0.0, le=1.0)
     inventory_cost: float = _entry(0.01, "rewards", "share of opening sales", "calibration", "Holding cost of inventories of one month's sales.", ge=0.0, le=10.0)
     menu_cost: float = _entry(0.02, "rewards", "share of opening sales", "optional; calibration", "Cost of changing the posted price.", ge=0.0, le=10.0)
     bankruptcy_penalty: float = _entry(5.0, "rewards", "months of opening sales", "calibration", "Firm reward lost at bankruptcy.", ge=0.0, le=1000.0)
