@@ -1,0 +1,88 @@
+"""Write docs/reliability.md from a run of the tests: ``python docs/reliability.py``.
+
+Every row is a test that tries a fault or a claim; a run with more cases (``MACRO_MESA_CASES``, ``MACRO_MESA_FUZZ``,
+``MACRO_MESA_KILLS``) is counted as it ran.
+"""
+
+import re
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGE = Path(__file__).with_name("reliability.md")
+# what each file of tests is about; files in the order of the page
+PARTS = {
+    "test_hostile_files": "Files from strangers",
+    "test_checkpoint": "Checkpoints",
+    "test_crash": "Crashes, full disks, read-only folders",
+    "test_fuzz": "Nonsense as input",
+    "test_properties": "What holds in every economy",
+    "test_second_routes": "Results by a second route",
+    "test_env": "The reinforcement-learning environments",
+    "test_conformance": "Conformance with Mesa, PettingZoo, Gymnasium and Stable-Baselines3",
+}
+HEAD = """# Reliability
+
+Faults tried and survived, claims tested. Written by `python docs/reliability.py` from the run it made; each example
+that a random test drew is a case. For more: `MACRO_MESA_FUZZ=10000`, `MACRO_MESA_CASES=2000`, `MACRO_MESA_KILLS=25`.
+"""
+
+
+class Count:
+    """A pytest plugin: cases tried and survived, by file and test function."""
+
+    def __init__(self) -> None:
+        self.tried: Counter[tuple[str, str]] = Counter()
+        self.survived: Counter[tuple[str, str]] = Counter()
+        self._tests: dict[str, tuple[tuple[str, str], int]] = {}
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        """Note every test's function and its number of random cases."""
+        for item in items:
+            cases = getattr(item.function, "cases", 1)
+            self._tests[item.nodeid] = (item.path.stem, item.originalname), cases
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        """Count a test that has run, or that broke before it could; skipped ones do not count."""
+        test, cases = self._tests[report.nodeid]
+        if report.failed or (report.when == "call" and report.passed):
+            self.tried[test] += cases
+        if report.when == "call" and report.passed:
+            self.survived[test] += cases
+
+
+def sentence(name: str) -> str:
+    """``test_a_firm_s_price`` as "a firm's price"."""
+    return re.sub(r" s\b", "'s", name.removeprefix("test_").replace("_", " "))
+
+
+def page(count: Count) -> str:
+    """The page: a table for every part."""
+    parts = [HEAD]
+    for file, title in PARTS.items():
+        tests = [test for test in count.tried if test[0] == file]
+        rows = [f"| {sentence(test[1])} | {count.tried[test]:,} | {count.survived[test]:,} |" for test in tests]
+        table = ["| fault or claim | tried | survived |", "|---|---:|---:|", *rows]
+        parts.append("\n".join([f"## {title}\n", *table, ""]))
+    tried, survived = count.tried.total(), count.survived.total()
+    parts.append(f"In all {tried:,} cases tried, {survived:,} survived.\n")
+    return "\n".join(parts)
+
+
+def main() -> int:
+    """Run the tests and write the page; the exit code is pytest's."""
+    count = Count()
+    files = [str(ROOT / "tests" / f"{file}.py") for file in PARTS]
+    code = pytest.main(["-q", "-p", "no:cacheprovider", "--rootdir", str(ROOT), *files, *sys.argv[1:]], plugins=[count])
+    if count.tried:
+        PAGE.write_text(page(count))
+        print(f"wrote {PAGE.name}")
+    return int(code)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
