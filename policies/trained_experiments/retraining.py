@@ -46,12 +46,12 @@ def retraining(design: TrainingDesign, checkpoint: Path, changes: Mapping[str, A
     ``ConfigError`` for settings that cannot be used, ``CheckpointError`` for a checkpoint that does not say its own.
     """
     _, meta = load_checkpoint(checkpoint)
-    start = {"start_from": str(checkpoint)} if warm else {}
+    own = {**meta.get("training", {}), "start_from": str(checkpoint) if warm else None}
     # one thread: tasks run side by side
-    training = {**meta.get("training", {}), **start, "threads": 1, **design.training, **changes}
+    training = {**own, "threads": 1, **design.training, **changes}
     ppo = {
-        kind: {**(continued(own) if warm else own), **design.ppo.get(kind, {})}
-        for kind, own in recorded_ppo(meta).items()
+        kind: {**(continued(settings) if warm else settings), **design.ppo.get(kind, {})}
+        for kind, settings in recorded_ppo(meta).items()
     }  # fmt: skip
     return Retraining(
         design.parameters,
@@ -78,8 +78,8 @@ def continued(own: Mapping[str, Any]) -> dict[str, Any]:
 
 def checkpoint_of(choice: Any) -> Path | None:
     """The folder of a choice of policies that is a checkpoint, its most probable actions or not; None otherwise."""
-    folder = Path(str(choice).removesuffix(f":{GREEDY}"))
-    return folder if folder.is_dir() else None
+    folder = Path(str(choice).removesuffix(f":{GREEDY}")) if isinstance(choice, str | Path) else None
+    return folder if folder is not None and folder.is_dir() else None
 
 
 def checkpoints_of(design: TrainingDesign, experiment: str) -> list[Path]:
