@@ -246,7 +246,7 @@ def _cross_play(axes: Axes, cross: pd.DataFrame, banks: list[str]) -> None:
     for row, bank in enumerate(banks):
         for column, private in enumerate(others):
             number = style.significant(float(losses.loc[bank, private]), 3)
-            look = {"fontsize": style.SMALL, "fontweight": "bold" if bank == private else "normal"}
+            look: dict[str, Any] = {"fontsize": style.SMALL, "fontweight": "bold" if bank == private else "normal"}
             axes.text(column, row, number, ha="center", va="center", color=style.INK, **look)
     axes.set_xticks(range(len(others)), [textwrap.fill(name, 12) for name in others])
     axes.set_yticks(range(len(banks)), banks)
