@@ -7,6 +7,7 @@ from conftest import SIZES, economy, history, run
 from macro_mesa import MacroModel
 from macro_mesa.agents import CentralBank, CommercialBank, Firm, Household
 from macro_mesa.population import Column, StaleAgentError
+from macro_mesa.spaces import values
 
 
 class Saver(Household):
@@ -195,7 +196,8 @@ def test_single_agents_may_decide_in_plain_python():
         firm = model.firms[row]
         assert firm.price == firm.last_price
         assert firm.employment_target == max(1, target[row] + (-1 if crowded[row] else 1))
-        planned = 0.5 * (1 + firm.unique_id % 3) * model.parameters.depreciation_rate / 12.0
+        multiple = values("firm", "investment")[firm.unique_id % 3]
+        planned = multiple * model.parameters.depreciation_rate / 12.0
         worn = 1.0 - model.parameters.depreciation_rate / 12.0
         assert firm.investment_plan == pytest.approx(planned * (firm.capital - firm.investment) / worn)
 
