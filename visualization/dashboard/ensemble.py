@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 MAX_SEEDS, MAX_MONTHS = 50, 600
 MAX_AGENT_MONTHS = 50_000_000  # some minutes on one core
-REPORT = 0.25  # seconds between two moves of the progress bar
+REPORT, LEAST_MOVE = 0.25, 0.02  # seconds between two moves of the progress bar, and how far it moves
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,9 +79,11 @@ class Ensemble:
             if self._cancelled or not self._watched():
                 return None
             model.step()
-            if time.monotonic() - self._reported > REPORT:
+            progress = done + share * (month + 1) / months
+            # a page that is drawn for every month would take longer than the months
+            if progress - self.progress.peek() >= LEAST_MOVE and time.monotonic() - self._reported > REPORT:
                 self._reported = time.monotonic()
-                self.progress.value = done + share * (month + 1) / months
+                self.progress.value = progress
                 time.sleep(0.01)  # let other pages have the interpreter
         return model.datacollector.get_model_vars_dataframe()
 
