@@ -112,7 +112,8 @@ def approval_probability(borrowers: MacroModel, lenders: MacroModel) -> float:
     """Share of ``borrowers``' households and firms whom the banks of ``lenders`` would grant a usual loan, 0..1.
 
     Households ask for a month's wage, firms for the usual part of replacement investment; the tests are those of the
-    credit market.  The borrowers are the same for both twins of a pair, so only the banks differ.
+    credit market.  The borrowers are the same for both twins of a pair, each at the bank whose loan it preferred
+    last, so only the banks differ.
     """
     p = borrowers.parameters
     households, firms = borrowers.households.table, borrowers.firms.table
@@ -120,7 +121,7 @@ def approval_probability(borrowers: MacroModel, lenders: MacroModel) -> float:
     price_level = float(borrowers.economy["price_level"][0])
 
     amount = households["wage"]
-    bank = banks[households["bank_id"]]
+    bank = banks[households["quoted_lender"]]
     interest = (households["debt"] + amount) * bank["lending_rate"] / 12.0
     principal = households["debt"] / np.maximum(households["loan_term"], 1.0) + amount / p.household_loan_term
     sound = interest + principal <= p.debt_service_cap * bank["risk_tolerance"] * households["income"]
@@ -128,7 +129,7 @@ def approval_probability(borrowers: MacroModel, lenders: MacroModel) -> float:
     granted = granted[(households["exclusion"] == 0) & (households["arrears"] == 0)]
 
     amount = p.investment_loan_share * price_level * p.depreciation_rate / 12.0 * firms["capital"]
-    bank = banks[firms["bank_id"]]
+    bank = banks[firms["quoted_lender"]]
     assets = firms["deposits"] + amount + price_level * (firms["capital"] + firms["inventory"])
     sound = firms["debt"] + amount <= p.leverage_cap * bank["risk_tolerance"] * assets
     granted_firms = (sound & _has_headroom(firms, bank, amount, p))[firms["arrears"] == 0]
@@ -137,7 +138,7 @@ def approval_probability(borrowers: MacroModel, lenders: MacroModel) -> float:
 
 
 def _has_headroom(borrowers: np.ndarray, bank: np.ndarray, amount: np.ndarray, p: Parameters) -> np.ndarray:
-    taken_over = np.where(borrowers["lender_id"] == borrowers["bank_id"], 0.0, borrowers["debt"])
+    taken_over = np.where(borrowers["lender_id"] == borrowers["quoted_lender"], 0.0, borrowers["debt"])
     return bank["equity"] >= p.capital_requirement * (bank["loans"] + amount + taken_over)
 
 
