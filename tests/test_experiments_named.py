@@ -83,7 +83,7 @@ def test_every_experiment_has_figures(name, found, tmp_path):
 
 def test_an_experiment_of_another_package_is_drawn_by_its_responses(found):
     tables = {"responses": found("ablation").tables["responses"].query("policies == 'intact'")}
-    (figure,) = figures("best_response", tables).values()
+    (figure,) = figures("of_another_package", tables).values()
     assert len(figure.axes) == tables["responses"].variable.nunique()
 
 
