@@ -78,7 +78,7 @@ def main() -> int:
     count = Count()
     files = [str(ROOT / "tests" / f"{file}.py") for file in PARTS]
     code = pytest.main(["-q", "-p", "no:cacheprovider", "--rootdir", str(ROOT), *files, *sys.argv[1:]], plugins=[count])
-    if count.tried:
+    if code in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):  # not a run that was stopped
         PAGE.write_text(page(count))
         print(f"wrote {PAGE.name}")
     return int(code)
