@@ -18,7 +18,8 @@ from macro_mesa.rules import RuleOfThumb, SimpleRule
 from macro_mesa.spaces import AGENT_TYPES, SPACES
 from policies.checkpoint import CheckpointError, load_checkpoint
 from policies.config import TrainingConfig, ppo_configs, training_config
-from policies.trained_experiments import best_response, deviations
+from policies.trained_experiments import best_response, blind, deviations, registry
+from policies.trained_experiments.design import TrainingDesign
 from policies.trained_experiments.deviations import Deviation, OneDeviates, Unilateral
 from policies.trained_experiments.retraining import keep
 from policies.trainer import Trainer
@@ -182,6 +183,7 @@ def test_the_own_return_is_the_discounted_sum_of_one_agent_s_rewards():
     assert found[deviations.SHARED] == pytest.approx(total, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_a_deviator_finds_a_known_gain(tmp_path, monkeypatch):
     """Households paid for the hours they offer, all but one held to half time: full time gains half a unit a month."""
     monkeypatch.setattr(Household, "reward", classmethod(lambda cls, population: population.hours.astype(float)))
@@ -282,7 +284,7 @@ def test_lucas_command_and_what_was_frozen(command):
 
 @pytest.mark.slow
 def test_ablation_with_agents_retrained_blind(command, tmp_path):
-    folder, results = command("--experiment", "ablation", *TINY, "--warm-start")
+    folder, results = command("--experiment", "ablation", *TINY, "--warm-start", "--pairs", "1")
     label = "all retrained, households and firms rate-blind"
     assert label in results["estimates"]
     (retrained,) = results["design"]["retrained"][label]
@@ -291,8 +293,16 @@ def test_ablation_with_agents_retrained_blind(command, tmp_path):
     assert "commercial_bank.normalizer.blind" not in arrays
     assert meta["update"] == 1
     assert label in set(pd.read_csv(folder / "logs" / "responses.csv")["policies"])
-    _, plain = command("--experiment", "ablation", "--pairs", "1")
-    assert label not in plain["estimates"]
+
+
+@pytest.mark.parametrize("training", [{}, {"epochs": 3}])
+def test_only_with_epochs_does_the_ablation_train(training, monkeypatch):
+    chosen = []
+    plain = registry.Experiment(lambda design: chosen.append("plain"), 1)
+    monkeypatch.setitem(registry.EXPERIMENTS, "ablation", plain)
+    monkeypatch.setattr(blind, "ablation_with_retrained", lambda design: chosen.append("retrained"))
+    registry.ablation(TrainingDesign({"learned": []}, SMALL, [], map, training=training))
+    assert chosen == (["retrained"] if training else ["plain"])
 
 
 def test_rules_cannot_be_retrained(capsys, tmp_path):
