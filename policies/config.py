@@ -94,16 +94,17 @@ def ppo_configs(changes: Mapping[str, Any]) -> dict[str, PPOConfig]:
         if not isinstance(values, Mapping):
             raise ConfigError(f"ppo.{kind} must be a mapping of settings, got {values!r}")
     return {
-        kind: _create(PPOConfig, {**PPO_DEFAULTS[kind], **changes.get(kind, {})}, f"ppo.{kind}") for kind in AGENT_TYPES
+        kind: checked(PPOConfig, {**PPO_DEFAULTS[kind], **changes.get(kind, {})}, f"ppo.{kind}") for kind in AGENT_TYPES
     }
 
 
 def training_config(values: Mapping[str, Any]) -> TrainingConfig:
     """A validated training configuration; raises ``ConfigError``."""
-    return _create(TrainingConfig, values, "training")
+    return checked(TrainingConfig, values, "training")
 
 
-def _create(model: type[Any], values: Mapping[str, Any], section: str) -> Any:
+def checked(model: type[Any], values: Mapping[str, Any], section: str) -> Any:
+    """A pydantic model of ``values``; raises ``ConfigError`` that names the section and the key."""
     try:
         return model(**{str(key): value for key, value in values.items()})
     except ValidationError as error:

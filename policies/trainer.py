@@ -23,6 +23,7 @@ from policies.config import TrainingConfig, ppo_configs, training_config
 from policies.learned import LearnedPolicy, checkpoint_policy, space_description
 from policies.ppo import PPOConfig, PPOLearner
 from policies.rate_paths import NoisyTaylor, WanderingRate, rate_surprises
+from policies.training_state import read_training_state
 from policies.vector import LockstepEconomies
 
 TRAINING_SEEDS = 9_000  # seeds below are trained on, from here to 9,999 validated on
@@ -349,15 +350,21 @@ class Trainer:
     def _restore(self, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
         for kind, learner in self.learners.items():
             learner.load_state(below(arrays, f"{kind}."), meta["learners"][kind])
-        self.update, self.episodes, self.agent_steps = meta["update"], meta["episodes"], meta["agent_steps"]
-        self.best_score = -np.inf if meta["best_score"] is None else meta["best_score"]
-        self.scored_types, self.baselines = meta["scored_types"], meta["baselines"]
-        self.notes = meta.get("notes", {})
-        self.horizons = list(meta["horizons"])
-        self.economies.models = [
+        found = read_training_state(meta)
+        self.update, self.episodes, self.agent_steps = found.update, found.episodes, found.agent_steps
+        self.best_score = -np.inf if found.best_score is None else found.best_score
+        self.scored_types, self.baselines = list(found.scored_types), found.model_dump()["baselines"]
+        self.notes, self.horizons = found.notes, found.horizons
+        models = [
             state.unpack(MacroModel, "random", described, below(arrays, f"economy.{number}."))
             for number, described in enumerate(meta["economies"])
         ]
+        number = self.config.economies
+        if len(models) != number or len(self.horizons) != number:
+            raise CheckpointError(f"the checkpoint must have {number} economies, each with a horizon")
+        if any(model.parameters != self.economy_parameters for model in models):
+            raise CheckpointError("the checkpoint's economies have other parameters than its training")
+        self.economies.models = models
 
 
 class StopRequest:
