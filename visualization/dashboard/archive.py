@@ -17,7 +17,7 @@ from macro_mesa.ledger import FLOWS, SECTORS, Ledger
 from macro_mesa.population import MacroAgent, Population
 from macro_mesa.spaces import AGENT_TYPES, CENTRAL_BANK, COMMERCIAL_BANK, FIRM, HOUSEHOLD, SPACES
 
-MEMORY = 16 * 2**20  # bytes a session
+MEMORY = 8 * 2**20  # bytes a session; twenty years of 125 agents before the first thinning
 
 
 class LastTransition:

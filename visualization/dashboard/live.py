@@ -1,4 +1,4 @@
-"""The panels of the overview, whose axes hold still for up to a year, so that mostly only lines are drawn anew.
+"""The panels of the overview, whose axes hold still for a while, so that mostly only lines are drawn anew.
 
 Axes, ticks and words take ten times as long to draw as the lines; they are kept as a background (matplotlib's
 "blitting") until the data leave the axes, the months end, or another economy comes.
@@ -79,9 +79,9 @@ class LivePanels:
 
 
 def set_stage(name: str, view: View) -> Stage:
-    """Draw all but the series of a panel, with room for the months to the end of the year."""
+    """Draw all but the series of a panel, with room for a quarter more months, in whole years."""
     panel, parameters = PANELS[name], view.parameters
-    last = MONTHS_PER_YEAR * (view.month // MONTHS_PER_YEAR + 1)
+    last = MONTHS_PER_YEAR * (5 * view.month // 4 // MONTHS_PER_YEAR + 1)
     references = {
         "inflation_target": parameters.inflation_target, "natural_unemployment": parameters.natural_unemployment,
     }  # fmt: skip
