@@ -146,7 +146,7 @@ def _require_counters(description: dict[str, Any]) -> None:
     limits = {"month": MAX_MONTHS, "steps": MAX_MONTHS, "time": MAX_MONTHS, "agent_id_counter": 2**53}
     for name, limit in limits.items():
         value = description[name]
-        if type(value) is not int and not (name == "time" and type(value) is float) or not 0 <= value <= limit:
+        if (type(value) is not int and not (name == "time" and type(value) is float)) or not 0 <= value <= limit:
             raise ConfigError(f"the saved model's {name} must be 0 to {limit}, got {value!r}")
 
 

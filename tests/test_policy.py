@@ -320,7 +320,7 @@ def test_banks_move_their_rates_or_follow_the_policy_rate(pricing):
 
     model = economy(SIZES[1], 2, bank_pricing=pricing, policy={"commercial_bank": Highest()})
     banks, rate = model.commercial_banks, model.central_bank.policy_rate
-    lending, deposit = (0.055 + 2 * 0.0025, 0.02 + 2 * 0.0025) if pricing == "posted_rate" else (rate + 0.06, rate - 0.02)
+    lending, deposit = (0.055 + 0.005, 0.02 + 0.005) if pricing == "posted_rate" else (rate + 0.06, rate - 0.02)
     np.testing.assert_allclose(banks.lending_rate, lending)
     np.testing.assert_allclose(banks.deposit_rate, max(deposit, 0.0), atol=1e-12)
     assert set(banks.risk_tolerance) == {1.5}
