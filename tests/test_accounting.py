@@ -261,8 +261,8 @@ def test_the_opening_balance_sheet_is_the_design_s():
     assert sheet.loc["deposits"].tolist() == [454.8, 94.0, -548.8, 0.0, 0.0]
     assert sheet.loc["loans"].tolist() == [-200.0, -299.2, 499.2, 0.0, 0.0]
     assert sheet.loc["reserves", ["bank", "central bank"]].tolist() == [99.5, -99.5]
-    assert sheet.loc["capital", "firm"] == 1692.0
-    assert sheet.loc["net worth"].tolist() == [254.8, 1510.3, 49.9, -99.5, 1715.5]
+    assert sheet.loc["capital", "firm"] == 1222.0
+    assert sheet.loc["net worth"].tolist() == [254.8, 1040.3, 49.9, -99.5, 1245.5]
 
 
 def test_openings_of_any_size_have_the_same_ratios():

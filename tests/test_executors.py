@@ -249,6 +249,7 @@ def test_ctrl_c_in_a_terminal_ends_it_quietly(engine, tmp_path):
     process = subprocess.Popen(
         [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job would ignore Ctrl-C
     )  # fmt: skip
     try:
         assert process.stdout.readline() == "started\n", process.communicate()
