@@ -53,7 +53,7 @@ STATISTICS = (
     Column("approval_rate", "f8", "share", "Loan applications approved"),
     Column("price_changes", "f8", "share of firms", "Firms that changed their price"),
     Column("rationed", "f8", "share of budgets", "Consumption budgets not spent for lack of goods"),
-    Column("accounting_residual", "f8", "share of deposits", "Largest accounting violation"),
+    Column("accounting_residual", "f8", "share of largest stock", "Largest accounting violation"),
 )
 
 ECONOMY_COLUMNS = DISTURBANCES + STATISTICS

@@ -396,10 +396,10 @@ def train(trainer: Trainer, models: Path, listeners: Sequence[Callable[[dict[str
             last = trainer.update == config.epochs
             if trainer.update % config.validation_interval == 0 or last:
                 _validate(trainer, models, statistics)
+            for listener in listeners:  # before saving: what they add to the notes belongs to this update
+                listener(statistics)
             if trainer.update % config.checkpoint_interval == 0 or last or stop.made:
                 trainer.save_last(models / "last")
-            for listener in listeners:
-                listener(statistics)
             if stop.made and not last:
                 raise KeyboardInterrupt
 

@@ -93,7 +93,9 @@ def test_the_tables_are_one_dataset(tmp_path):
 
 def test_other_tools_read_the_dataset(tmp_path):
     run_sweep(read_sweep(settings()), tmp_path, STREAM)
-    polars, duckdb = pytest.importorskip("polars"), pytest.importorskip("duckdb")
+    import duckdb
+    import polars
+
     pattern = str(tmp_path / "model" / "**" / "*.parquet")
     expected = pd.read_parquet(tmp_path / "model")["gdp"].sum()
     total = polars.scan_parquet(tmp_path / "model").filter(polars.col("point") >= 0).select(polars.col("gdp").sum())
