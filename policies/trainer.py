@@ -51,6 +51,7 @@ class Trainer:
         self.ppo = dict(ppo or ppo_configs({}))
         self.seed = seed
         self.shocks = list(shocks)
+        torch.set_num_threads(1)  # the first weights must not depend on it; two under load are slower than one
         self.learners = {
             kind: PPOLearner(
                 kind, SPACES[kind].size, SPACES[kind].head_names, SPACES[kind].head_sizes, self.ppo[kind], seed
@@ -154,7 +155,6 @@ class Trainer:
         """Train to the end; yields each update's statistics as it is done."""
         gc.collect()
         gc.freeze()  # ended economies are garbage in cycles: do not let what stays put off their collection
-        torch.set_num_threads(1)  # two torch threads under load are slower than one
         if self.update == 0:
             self._start()
         if not self.baselines:

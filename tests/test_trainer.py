@@ -84,6 +84,14 @@ def test_a_seed_is_a_training_and_another_is_another():
     assert statistics[0] == statistics[1] != statistics[2]
 
 
+def test_the_machine_s_threads_do_not_matter_to_the_first_weights():
+    drawn = []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        drawn.append(weights(trainer(), "household"))
+    assert not moved(*drawn)
+
+
 def test_a_training_may_go_on_for_longer(tmp_path):
     each = trainer(epochs=2)
     update(each, 2)
