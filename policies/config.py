@@ -38,6 +38,13 @@ class TrainingConfig(BaseModel):
     central_bank_start: float = Field(
         default=0.5, ge=0, le=1, description="share of training after which a staged central bank learns"
     )
+    central_bank_economies: int | None = Field(
+        default=None,
+        ge=1,
+        le=4096,
+        description="economies once a staged central bank learns, which sees one transition a month in each; private "
+        "agents then learn from as many of their number as before; null: as many as before it",
+    )
     exploration_share: float = Field(
         default=0.5, ge=0, le=1, description="share of economies kept under exploratory rates once it learns"
     )
@@ -68,9 +75,22 @@ class TrainingConfig(BaseModel):
         return blind
 
     def own_progress(self, agent_type: str, progress: float) -> float:
-        """Share of a type's own learning done, which moves its schedules: a staged type starts at zero."""
-        starts = self.central_bank_start if self.staging != "simultaneous" and agent_type == CENTRAL_BANK else 0.0
-        return max(0.0, progress - starts) / (1.0 - starts) if starts < 1.0 else 0.0
+        """Share of a type's own schedules done.
+
+        A staged central bank's begin when it does; those of private agents end there, so that it meets agents who
+        have settled and who still answer it.
+        """
+        start = self.central_bank_start
+        if self.staging == "simultaneous" or CENTRAL_BANK in self.fixed or start == 0.0:
+            return progress
+        if agent_type != CENTRAL_BANK:
+            return min(1.0, progress / start)
+        return max(0.0, progress - start) / (1.0 - start) if start < 1.0 else 0.0
+
+    def economies_at(self, progress: float) -> int:
+        """Economies stepped in lockstep at a share of training done."""
+        late = self.staging != "simultaneous" and progress >= self.central_bank_start
+        return self.central_bank_economies or self.economies if late else self.economies
 
     def learning_types(self, progress: float) -> tuple[str, ...]:
         """Who learns at a share of training done; all that may, where a stage is of fixed types alone."""

@@ -171,12 +171,13 @@ class PPOLearner:
         self._require_finite("observation", observations)
         self.normalizer.update(observations)
 
-    def update(self, rollout: Rollout, progress: float) -> dict[str, Any]:
+    def update(self, rollout: Rollout, progress: float, crowd: float = 1.0) -> dict[str, Any]:
         """Learns from one rollout.
 
         Args:
             rollout: (T, n) months and agents, acted by this learner since its last update.
             progress: share of training behind us, 0 to 1, which moves the schedules.
+            crowd: factor on the share of agents learned from, for rollouts of more agents than usual.
 
         Returns:
             Diagnostics that JSON can hold. Losses, `entropy` (all heads' sum), `entropy_fraction`
@@ -204,8 +205,9 @@ class PPOLearner:
             self.scaler.update(rollout.reward, rollout.terminated)
         scale = self.scaler.scale if config.normalize_rewards else 1.0
         learned_from = rollout
-        if config.sample_fraction < 1:
-            count = max(1, round(rollout.agents * config.sample_fraction))
+        fraction = config.sample_fraction * crowd
+        if fraction < 1:
+            count = max(1, round(rollout.agents * fraction))
             agents = self.generator.choice(rollout.agents, count, replace=False)
             learned_from = rollout.take(agents)
         batch = Batch.of(learned_from, self.normalizer, scale, config.gamma, config.gae_lambda)

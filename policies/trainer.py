@@ -71,9 +71,9 @@ class Trainer:
         self.notes: dict[str, Any] = {}  # what else a checkpoint should tell, as JSON can hold it
         self.seconds = {"simulation": 0.0, "inference": 0.0, "learning": 0.0}
         self.threads = ThreadPoolExecutor(config.threads)
-        models = [self._new_model(k) for k in range(config.economies)]
-        self.horizons = [max(1, config.sim_length * (k + 1) // config.economies) for k in range(config.economies)]
-        self.economies = LockstepEconomies(models, self.learners, self.seats(0.0))
+        self.horizons: list[int] = []
+        self.economies = LockstepEconomies([], self.learners, self.seats(0.0))
+        self._open_economies(0.0)
 
     # --- who learns, from where, and what it sees
     def _fixed_policy(self, kind: str, choice: str | Mapping[str, float]) -> Policy:
@@ -103,6 +103,14 @@ class Trainer:
         self._blind()
 
     # --- economies
+    def _open_economies(self, progress: float) -> None:
+        """Bring the number of economies to what a share of training asks for, their ends spread over an episode."""
+        number, months = self.config.economies_at(progress), self.config.sim_length
+        present = len(self.horizons)
+        self.horizons[number:] = [max(1, months * (k + 1) // number) for k in range(present, number)]
+        self.economies.models[number:] = [self._new_model(k) for k in range(present, number)]
+        self.economies.seats = self.seats(progress)
+
     def _new_model(self, economy: int) -> MacroModel:
         """The next training economy; its seed follows from the run's seed and its number alone."""
         entropy = np.random.SeedSequence([self.seed, self.episodes])
@@ -118,7 +126,7 @@ class Trainer:
         """Numbers of the economies under exploratory rate paths at a share of training done."""
         if CENTRAL_BANK in self.config.fixed:
             return []
-        number = self.config.economies
+        number = self.config.economies_at(progress)
         learning = CENTRAL_BANK in self.config.learning_types(progress)
         exploring = round(self.config.exploration_share * number) if learning else number
         # spread evenly, so that they are not tied to one phase of the episode
@@ -126,7 +134,7 @@ class Trainer:
 
     def seats(self, progress: float) -> dict[str, list[Policy | None]]:
         """Who acts for each type in each economy: None is the learner."""
-        number = self.config.economies
+        number = self.config.economies_at(progress)
         learning = self.config.learning_types(progress)
         seats: dict[str, list[Policy | None]] = {}
         for kind in AGENT_TYPES:
@@ -170,7 +178,7 @@ class Trainer:
         kinds = self.config.learning_types(progress)
         start = time.perf_counter()
         economies.seconds = {"simulation": 0.0, "inference": 0.0}
-        economies.seats = self.seats(progress)
+        self._open_economies(progress)
         economies.start_rollout(kinds, months)
         for month in range(months):
             economies.step()
@@ -202,13 +210,18 @@ class Trainer:
         rollouts = self.economies.rollouts
         # the largest first, so that the small ones fill the other thread
         order = sorted(rollouts, key=lambda kind: -rollouts[kind].agents * self.ppo[kind].sample_fraction)
+        crowd = {kind: 1.0 if kind == CENTRAL_BANK else self._share(progress) for kind in AGENT_TYPES}
         updates = {
             kind: self.threads.submit(
-                self.learners[kind].update, rollouts[kind], self.config.own_progress(kind, progress)
+                self.learners[kind].update, rollouts[kind], self.config.own_progress(kind, progress), crowd[kind]
             )
             for kind in order
         }
         return {kind: updates[kind].result() for kind in rollouts}
+
+    def _share(self, progress: float) -> float:
+        """Share of the economies' private agents that keeps their samples as many as at the start."""
+        return min(1.0, self.config.economies / self.config.economies_at(progress))
 
     def _close_month(self, month: int) -> None:
         """End the episodes that are over, and at the rollout's end note the values of what comes next."""
@@ -359,9 +372,10 @@ class Trainer:
             state.unpack(MacroModel, "random", described, below(arrays, f"economy.{number}."))
             for number, described in enumerate(meta["economies"])
         ]
-        number = self.config.economies
-        if len(models) != number or len(self.horizons) != number:
-            raise CheckpointError(f"the checkpoint must have {number} economies, each with a horizon")
+        numbers = {self.config.economies_at(progress) for progress in (0.0, 1.0)}
+        if len(models) not in numbers or len(self.horizons) != len(models):
+            allowed = " or ".join(str(number) for number in sorted(numbers))
+            raise CheckpointError(f"the checkpoint must have {allowed} economies, each with a horizon")
         if any(model.parameters != self.economy_parameters for model in models):
             raise CheckpointError("the checkpoint's economies have other parameters than its training")
         self.economies.models = models

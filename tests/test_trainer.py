@@ -56,9 +56,11 @@ def lockstep(each: Trainer, months: int, kinds=AGENT_TYPES, **seats) -> Lockstep
 
 
 # --- going on
-@pytest.mark.parametrize("staging", ["simultaneous", "private_first"])
-def test_updates_in_two_runs_are_the_updates_of_one(staging, tmp_path):
-    whole, first = (trainer(staging=staging) for _ in range(2))
+@pytest.mark.parametrize(
+    "settings", [{"staging": "simultaneous"}, {"staging": "private_first"}, {"central_bank_economies": 3}]
+)
+def test_updates_in_two_runs_are_the_updates_of_one(settings, tmp_path):
+    whole, first = (trainer(**settings) for _ in range(2))
     statistics = update(whole, 4)
     begun = update(first, 2)
     first.save_last(tmp_path / "last")
@@ -240,6 +242,25 @@ def test_the_central_bank_learns_only_after_its_start():
     assert each.seats(0.49)["central_bank"].count(None) == 0
     assert each.seats(0.5)["central_bank"].count(None) == 1
     assert [type(seat) for seat in each.seats(0.0)["central_bank"]] == [WanderingRate, NoisyTaylor]
+
+
+def test_a_staged_central_bank_may_learn_in_more_economies():
+    each = trainer(epochs=4, central_bank_start=0.5, central_bank_economies=6, exploration_share=0.5)
+    early = update(each, 2)
+    late = update(each, 2)
+    assert len(each.economies.models) == len(each.horizons) == 6
+    assert each.seats(0.5)["central_bank"].count(None) == 3
+    assert late[0]["central_bank"]["samples"] == 3 * each.config.rollout_months
+    for kind in ("household", "firm", "commercial_bank"):
+        assert late[0][kind]["samples"] == pytest.approx(early[0][kind]["samples"], rel=0.05)
+
+
+def test_private_agents_have_settled_when_the_central_bank_starts():
+    config = TrainingConfig(central_bank_start=0.5)
+    assert [config.own_progress("household", share) for share in (0.0, 0.25, 0.5, 1.0)] == [0.0, 0.5, 1.0, 1.0]
+    assert [config.own_progress("central_bank", share) for share in (0.0, 0.5, 0.75, 1.0)] == [0.0, 0.0, 0.5, 1.0]
+    together = TrainingConfig(staging="simultaneous")
+    assert {together.own_progress(kind, 0.3) for kind in AGENT_TYPES} == {0.3}
 
 
 def test_sequential_training_starts_with_households():
