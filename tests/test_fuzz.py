@@ -22,7 +22,12 @@ from random_cases import no_hang
 
 import run_model
 from macro_mesa import ConfigError, MacroModel, Parameters
+from macro_mesa.evidence.stylised_facts import MOMENTS
+from macro_mesa.experiments.calibration import SETTINGS as CALIBRATION_SETTINGS
+from macro_mesa.experiments.designs import DESIGNS
 from macro_mesa.experiments.scenario import SECTIONS
+from macro_mesa.experiments.sweep import SETTINGS as SWEEP_SETTINGS
+from macro_mesa.experiments.sweep import run_sweep
 from macro_mesa.shocks import SHOCK_KINDS
 from macro_mesa.spaces import AGENT_TYPES
 from macro_mesa.state import MODEL
@@ -35,19 +40,12 @@ TINY = ["--num-households", "6", "--num-firms", "2", "--num-banks", "2", "--sim-
 FLAGS = [
     "--mode", "--epochs", "--sim-length", "--num-households", "--num-firms", "--num-banks", "--model-path", "--policy",
     "--episodes", "--held-out-seed", "--shock", "--seed", "--config", "--set", "--workers", "--resume", "--greedy",
+    "--experiment", "--pairs", "--engine",
 ]  # fmt: skip
 POLICIES = [
-    "rule",
-    "random",
-    "taylor",
-    "constant:0.03",
-    "constant:x",
-    "pretrained",
-    "pretrained:99",
-    "checkpoint",
-    "/",
-    "a/b",
-]
+    "rule", "random", "taylor", "constant:0.03", "constant:x", "pretrained", "pretrained:99", "checkpoint", "/", "a/b",
+]  # fmt: skip
+FEW_RUNS = 6
 
 
 def cases(number):
@@ -70,8 +68,12 @@ assignments = st.builds(
     keys,
     text,
 )
+whole = st.sampled_from(["1", "2", "3", "0", "-1", "2.5"]) | text
 values_of = {
-    "--mode": st.sampled_from(["simulate", "eval", "train", "experiment"]) | text,
+    **dict.fromkeys(("--epochs", "--sim-length", "--num-households", "--num-firms", "--num-banks"), whole),
+    **dict.fromkeys(("--episodes", "--held-out-seed", "--seed", "--workers", "--pairs"), whole),
+    "--mode": st.sampled_from([*run_model.MODES]) | text,
+    "--experiment": st.sampled_from([*run_model.ALL_EXPERIMENTS]) | text,
     "--shock": shock_texts | text,
     "--set": assignments | text,
     "--policy": st.sampled_from(POLICIES) | text,
@@ -114,10 +116,49 @@ def settings_files(draw):
     return yaml.safe_dump(content).encode(errors="replace")
 
 
+ranges = st.lists(numbers | st.just("log"), max_size=3) | st.fixed_dictionaries(
+    {"low": numbers}, optional={"high": numbers, "levels": numbers, "log": st.booleans()}
+)
+studied = st.fixed_dictionaries({"separation_rate": st.just([0.01, 0.05])}) | st.dictionaries(
+    st.sampled_from([*Parameters.model_fields]), ranges | st.lists(scalars, max_size=2), max_size=2
+)
+policy_lists = st.sampled_from(POLICIES) | st.lists(st.sampled_from(POLICIES) | junk, max_size=2)
+values_of_studies = {
+    "parameters": studied | junk,
+    "policy": policy_lists | junk,
+    "design": st.sampled_from([*DESIGNS]) | scalars,
+    "seeds": numbers | st.lists(numbers, max_size=2),
+    "outcomes": st.lists(st.sampled_from(["gdp", "sd_gdp", "unemployment"]) | scalars, max_size=2),
+    "agent_tables": st.lists(st.sampled_from(AGENT_TYPES) | scalars, max_size=2),
+    "model": st.dictionaries(st.sampled_from([*Parameters.model_fields]), numbers | junk, max_size=2),
+    "moments": st.lists(st.sampled_from([*MOMENTS]) | scalars, max_size=3),
+}
+
+
+@st.composite
+def study_files(draw):
+    """A tiny sweep or calibration with a few of its keys replaced by nonsense, and the mode that reads it."""
+    mode, known = draw(st.sampled_from([("sweep", SWEEP_SETTINGS), ("calibrate", CALIBRATION_SETTINGS)]))
+    content = {"parameters": {"separation_rate": [0.01, 0.05]}, "seeds": 1, "burn_in": 0}
+    for key in draw(st.lists(st.sampled_from([*known]) | text, max_size=2, unique=True)):
+        content[key] = draw(values_of_studies.get(key, numbers) | numbers)
+    return mode, yaml.safe_dump(content).encode(errors="replace")
+
+
 # --- what may happen
+def accepted(*settings, **more):
+    """In place of what takes long: the settings were found good, and the command ends here."""
+    raise SystemExit(0)
+
+
+def few_runs(design, *rest):
+    """A sweep, if it is small."""
+    return run_sweep(design, *rest) if len(design.runs()) <= FEW_RUNS else accepted()
+
+
 @pytest.fixture(scope="module", autouse=True)
 def nothing_slow():
-    """No figures, and no training once its settings are accepted: those have tests of their own."""
+    """No figures, and no training, study or large sweep once its settings are accepted: those have their own tests."""
     import policies.trainer
 
     economy(months=2)  # compiled loops first: a case that compiles would seem to hang
@@ -129,6 +170,9 @@ def nothing_slow():
         patch.setattr("visualization.plots.save_figure", lambda figure, path: path.touch())
         patch.setattr(policies.trainer, "train", lambda trainer, models, listeners: None)
         patch.setattr(run_model, "report", lambda *trained: None)
+        patch.setattr(run_model, "_keeping_tasks", accepted)
+        patch.setattr(run_model, "run_sweep", few_runs)
+        patch.setattr(run_model.calibration, "calibrate", accepted)
         yield
     torch.set_num_threads(threads)
 
@@ -161,6 +205,8 @@ def check_command(arguments, output):
     else:
         for path in output.rglob("simulation_history.csv"):
             assert np.isfinite(pd.read_csv(path).to_numpy()).all()
+        for path in output.rglob("run-*.parquet"):
+            assert np.isfinite(pd.read_parquet(path).select_dtypes("number").to_numpy()).all()
     shutil.rmtree(output, ignore_errors=True)
     return code
 
@@ -173,12 +219,23 @@ def test_any_command_line(place, arguments):
 
 
 @cases(120)
-@given(settings_files(), st.sampled_from(["simulate", "train"]))
+@given(settings_files(), st.sampled_from(["simulate", "train", "evidence", "experiment"]))
 def test_any_settings_file(place, content, mode):
     (place / "settings.yaml").write_bytes(content)
-    check_command(
-        [*TINY, "--mode", mode, "--config", "settings.yaml", "--set", "training.economies=1"], place / "output"
-    )
+    arguments = [*TINY, "--mode", mode, "--config", "settings.yaml", "--set", "training.economies=1"]
+    if mode == "experiment":
+        arguments += ["--experiment", "monetary_shock", "--sim-length", "200"]
+    check_command(arguments, place / "output")
+
+
+@cases(120)
+@given(study_files())
+def test_any_study_s_settings(place, study):
+    """Sweeps and calibrations: refused before anything runs, or run to a finite table."""
+    mode, content = study
+    (place / "study.yaml").write_bytes(content)
+    months = "3" if mode == "sweep" else "100"
+    check_command([*TINY, "--mode", mode, "--config", "study.yaml", "--sim-length", months], place / "output")
 
 
 @pytest.fixture(scope="module")
