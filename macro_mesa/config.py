@@ -50,7 +50,7 @@ class Parameters(BaseModel):
     opening_deposit_margin: float = _entry(0.01, "opening", "annual", "calibration", "Opening deposit rate below the opening policy rate.", ge=0.0, le=0.2)
     opening_employment: float = _entry(0.94, "opening", "share", "calibration", "Share of households employed at the start.", gt=0.0, le=1.0)
     opening_wage: float = _entry(0.63, "opening", "money a month", "calibration (labour share .63)", "Opening wage for full hours.", gt=0.0, le=10.0)
-    opening_inventory: float = _entry(0.25, "opening", "months of output", "calibration", "Opening inventories.", ge=0.0, le=12.0)
+    opening_inventory: float = _entry(0.5, "opening", "months of output", "calibration", "Opening inventories.", ge=0.0, le=12.0)
     opening_capital: float = _entry(13.0, "opening", "months of output", "calibration (what firms learn to keep)", "Opening capital; also the capital intensity at which a worker makes one unit.", gt=0.0, le=120.0)
     opening_household_deposits: float = _entry(4.548, "opening", "money a household", "calibration", "Households' opening deposits.", gt=0.0, le=1000.0)
     opening_firm_deposits: float = _entry(0.94, "opening", "money a household", "calibration", "Firms' opening deposits.", gt=0.0, le=1000.0)
@@ -63,6 +63,10 @@ class Parameters(BaseModel):
 
     # --- firms and production
     labor_share: float = _entry(0.7, "production", "exponent", "Cobb-Douglas, standard", "Output elasticity of labour; capital has the rest.", gt=0.0, lt=1.0)
+    full_capacity: bool = _entry(False, "production", "-", "docs/decisions.md", "Firms call up all hours whatever they sell, instead of those that planned production needs.")
+    inventory_target: float = _entry(0.5, "production", "months of expected sales", "calibration", "Stock of finished goods that planned production aims at.", ge=0.0, le=12.0)
+    inventory_adjustment: float = _entry(0.33, "production", "share a month", "Metzler 1941; calibration", "Share of the distance to that stock made up in a month.", ge=0.0, le=1.0)
+    short_time_pay: float = _entry(0.2, "production", "share of the wage", "calibration, docs/decisions.md", "Pay for hours that a worker offers and its firm does not call.", ge=0.0, le=1.0)
     depreciation_rate: float = _entry(0.10, "production", "annual", "standard", "Capital lost to wear.", ge=0.0, le=1.0)
     firm_loan_term: int = _entry(60, "credit", "months", "calibration", "Months over which a firm loan amortises.", ge=1, le=600)
     investment_loan_share: float = _entry(1.0, "credit", "share", "keeps the opening firm debt stationary", "Share of planned investment that a firm asks a bank to finance.", ge=0.0, le=1.0)
@@ -112,7 +116,7 @@ class Parameters(BaseModel):
     wage_cut: float = _entry(0.004, "labour market", "a month", "calibration", "Largest cut of the wage offer of a firm with more applicants than vacancies.", ge=0.0, le=0.2)
     vacancy_limit: float = _entry(0.25, "labour market", "share of workers", "docs/decisions.md", "Posts a firm may keep open, at least one.", ge=0.0, le=10.0)
     wage_indexation: float = _entry(0.5, "labour market", "share", "calibration", "Share of the inflation target by which wage offers rise of themselves.", ge=0.0, le=1.5)
-    natural_unemployment: float = _entry(0.06, "labour market", "share", "calibration", "Unemployment at which potential output is measured.", ge=0.0, lt=1.0)
+    natural_unemployment: float = _entry(0.08, "labour market", "share", "calibration", "Unemployment at which potential output is measured.", ge=0.0, lt=1.0)
 
     # --- goods market
     shopping_quotes: int = _entry(5, "goods market", "sellers", "calibration", "Sellers whose prices a buyer sees in a month.", ge=1, le=16)
@@ -130,9 +134,9 @@ class Parameters(BaseModel):
 
     # --- rewards
     consumption_reference: float = _entry(0.8, "rewards", "units a month", "opening consumption", "Consumption at which its utility is zero.", gt=0.0, le=100.0)
-    labor_disutility: float = _entry(0.95, "rewards", "utility", "first-order condition at the opening", "Weight on squared hours, halved.", ge=0.0, le=100.0)
-    savings_utility: float = _entry(0.17, "rewards", "utility", "first-order condition at the opening", "Weight on log real deposits.", ge=0.0, le=100.0)
-    debt_disutility: float = _entry(0.003, "rewards", "utility", "calibration", "Weight on squared debt in monthly wages.", ge=0.0, le=100.0)
+    labor_disutility: float = _entry(0.88, "rewards", "utility", "first-order condition at the opening", "Weight on squared hours, halved.", ge=0.0, le=100.0)
+    savings_utility: float = _entry(0.087, "rewards", "utility", "first-order condition at the opening", "Weight on log real deposits.", ge=0.0, le=100.0)
+    debt_disutility: float = _entry(0.0013, "rewards", "utility", "calibration", "Weight on squared debt in monthly wages.", ge=0.0, le=100.0)
     default_penalty: float = _entry(1.0, "rewards", "utility", "calibration", "Utility lost at default.", ge=0.0, le=1000.0)
     equity_charge: float = _entry(0.07, "rewards", "annual share of equity", "cost of capital", "Return on equity that a firm must earn before its reward is positive.", ge=0.0, le=1.0)
     inventory_cost: float = _entry(0.01, "rewards", "share of opening sales", "calibration", "Holding cost of inventories of one month's sales.", ge=0.0, le=10.0)

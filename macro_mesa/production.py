@@ -1,10 +1,11 @@
-"""Production and wages: Cobb-Douglas output, the payroll, the wage tax and the unemployment benefit."""
+"""Production and wages: planned and Cobb-Douglas output, the payroll, the wage tax and the unemployment benefit."""
 
 import numpy as np
 
 from macro_mesa import ledger
 from macro_mesa.compiled import jit
 from macro_mesa.ledger import FIRMS_CURRENT, HOUSEHOLDS, WAGES
+from macro_mesa.markets.goods_market import SOLD_OUT
 from macro_mesa.markets.labor_market import dismiss
 from macro_mesa.random_streams import Purpose, uniform
 
@@ -22,10 +23,56 @@ def wage_tax(outside_money, target_prices, num_households, p):
 
 
 @jit
+def efficiency(firms, f, economy, p):
+    """Units that the first hour of a firm makes, from its productivity and its capital."""
+    intensity = firms[f].capital / p.opening_capital
+    return economy[0].productivity * np.exp(firms[f].productivity) * intensity ** (1.0 - p.labor_share)
+
+
+@jit
+def planned_production(firms, f, p):
+    """Units a firm sets out to make: what it expects to sell, and a share of what its stock lacks (Metzler 1941)."""
+    expected = firms[f].expected_sales
+    shortfall = p.inventory_target * expected - firms[f].inventory
+    return max(expected + p.inventory_adjustment * shortfall, 0.0)
+
+
+@jit
+def utilization(firms, f, available, economy, p):
+    """Share of the ``available`` hours of its workers that a firm calls up, 0 to 1.
+
+    Production is in nobody's action set: like the wage bargain it is an institution.  A firm that sold out
+    does not know what it could have sold, and calls up all of them.
+    """
+    by_first_hour = efficiency(firms, f, economy, p)
+    if p.full_capacity or firms[f].inventory <= SOLD_OUT or available <= 0.0 or by_first_hour <= 0.0:
+        return 1.0
+    needed = (planned_production(firms, f, p) / by_first_hour) ** (1.0 / p.labor_share)
+    return min(needed / available, 1.0)
+
+
+@jit
+def call_hours(households, firms, economy, p):
+    """Let every firm decide how much of its workers' hours it calls up this month."""
+    available = np.zeros(len(firms))
+    for i in range(len(households)):
+        if households[i].employed:
+            available[households[i].employer_id] += households[i].hours
+    for f in range(len(firms)):
+        firms[f].utilization = utilization(firms, f, available[f], economy, p)
+
+
+@jit
+def pay_rate(firms, f, economy, p):
+    """Money a month for each hour that a worker offers: the wage for hours called, short-time pay for idle ones."""
+    called = firms[f].utilization
+    return firms[f].wage_offer * (1.0 + economy[0].cost) * (called + p.short_time_pay * (1.0 - called))
+
+
+@jit
 def pay_wages(households, firms, banks, central_bank, economy, parameters, flows, key, month, target_prices):
     """Pay the workers, tax them, support the unemployed; a firm lays off those whom it cannot pay."""
     p = parameters[0]
-    cost = 1.0 + economy[0].cost
     tax_rate = wage_tax(-central_bank[0].equity, target_prices, len(households), p)
     central_bank[0].tax_rate = tax_rate
     # no benefit is financed by money in the inside-money-only economy
@@ -33,16 +80,18 @@ def pay_wages(households, firms, banks, central_bank, economy, parameters, flows
     for f in range(len(firms)):
         firms[f].labor = 0.0
         firms[f].wage_bill = 0.0
+    call_hours(households, firms, economy, p)
     due = np.zeros(len(firms))
     for i in range(len(households)):
+        households[i].hours_worked = 0.0
         if households[i].employed:
             f = households[i].employer_id
-            due[f] += households[i].hours * firms[f].wage_offer * cost
+            due[f] += households[i].hours * pay_rate(firms, f, economy, p)
     for i in range(len(households)):
         if not households[i].employed:
             continue
         f = households[i].employer_id
-        wage = households[i].hours * firms[f].wage_offer * cost
+        wage = households[i].hours * pay_rate(firms, f, economy, p)
         # a firm short of money keeps as many of its workers as it can pay, chosen by lot
         if due[f] > firms[f].deposits:
             lot = uniform(key, month, Purpose.LAYOFF, 1 + i) * due[f]
@@ -53,7 +102,8 @@ def pay_wages(households, firms, banks, central_bank, economy, parameters, flows
         due[f] -= wage
         ledger.pay(firms, f, households, i, banks, flows, WAGES, FIRMS_CURRENT, HOUSEHOLDS, wage)
         firms[f].wage_bill += wage
-        firms[f].labor += households[i].hours
+        households[i].hours_worked = households[i].hours * firms[f].utilization
+        firms[f].labor += households[i].hours_worked
         households[i].wage = firms[f].wage_offer
         tax = tax_rate * wage
         ledger.pay_wage_tax(households, i, banks, central_bank, flows, tax)
@@ -70,9 +120,7 @@ def produce(firms, economy, parameters):
     p = parameters[0]
     wear = 1.0 - p.depreciation_rate / 12.0
     for f in range(len(firms)):
-        intensity = firms[f].capital / p.opening_capital
-        efficiency = economy[0].productivity * np.exp(firms[f].productivity)
-        firms[f].production = efficiency * firms[f].labor**p.labor_share * intensity ** (1.0 - p.labor_share)
+        firms[f].production = efficiency(firms, f, economy, p) * firms[f].labor**p.labor_share
         firms[f].inventory += firms[f].production
         firms[f].capital *= wear
 

@@ -112,7 +112,7 @@ SPACES: dict[str, Space] = {
             _O("relative_lending_rate", "100 x annual", -10.0, 10.0, "own lending rate less the market mean"),
             _O("relative_deposit_rate", "100 x annual", -10.0, 10.0, "own deposit rate less the market mean"),
             _O("policy_rate", "10 x annual", -1.0, 5.0, "the policy rate, just announced"),
-            _O("rate_change", "pp", -5.0, 5.0, "its last change"),
+            _O("rate_change", "pp", -0.5, 0.5, "its last change, as far as the central bank's own steps go"),
             _O("nonperforming", "10 x share", 0.0, 10.0, "share of own loans in arrears"),
             _O("approval_rate", "share", 0.0, 1.0, "share of last month's applications approved"),
             _O("applications", "share of clients", 0.0, 2.0, "applications last month over clients"),
@@ -122,8 +122,8 @@ SPACES: dict[str, Space] = {
             _O("unemployment", "10 x share", 0.0, 10.0, "published unemployment"),
         ),
         heads=(
-            Head("lending_rate", "annual", (-0.0025, -0.001, 0.0, 0.001, 0.0025), "change of the posted lending rate (posted_rate)"),
-            Head("deposit_rate", "annual", (-0.0025, -0.001, 0.0, 0.001, 0.0025), "change of the posted deposit rate (posted_rate)"),
+            Head("lending_rate", "annual", (-0.0012, -0.0004, 0.0, 0.0004, 0.0012), "change of the posted lending rate (posted_rate)"),
+            Head("deposit_rate", "annual", (-0.0012, -0.0004, 0.0, 0.0004, 0.0012), "change of the posted deposit rate (posted_rate)"),
             Head("risk_tolerance", "multiple", (0.5, 1.0, 1.5), "multiple of the usual debt-service and leverage caps"),
         ),
     ),
@@ -168,6 +168,7 @@ SPACES: dict[str, Space] = {
             _O("capital_intensity", "log", -5.0, 5.0, "capital for each worker over its opening value"),
             _O("real_wage", "log", -3.0, 3.0, "own wage offer over own price, over its opening value"),
             _O("price_change", "100 x log", -5.0, 5.0, "own last price change"),
+            _O("hours_called", "share", 0.0, 1.0, "share of its workers' hours called last month"),
         ),
         heads=(
             Head("price", "share", (-0.02, -0.01, 0.0, 0.01, 0.02), "change of the posted price"),

@@ -262,7 +262,7 @@ def test_the_opening_balance_sheet_is_the_design_s():
     assert sheet.loc["loans"].tolist() == [-200.0, -299.2, 499.2, 0.0, 0.0]
     assert sheet.loc["reserves", ["bank", "central bank"]].tolist() == [99.5, -99.5]
     assert sheet.loc["capital", "firm"] == 1222.0
-    assert sheet.loc["net worth"].tolist() == [254.8, 1040.3, 49.9, -99.5, 1245.5]
+    assert sheet.loc["net worth"].tolist() == [254.8, 1063.8, 49.9, -99.5, 1269.0]
 
 
 def test_openings_of_any_size_have_the_same_ratios():

@@ -122,7 +122,7 @@ def test_statistics_again_from_the_agents(policy):
             "hires": firms.hires.sum(),
             "capital": firms.capital.sum(),
             "inventories": firms.inventory.sum(),
-            "hours": households.hours[households.employed].sum(),
+            "hours": households.hours_worked.sum(),
             "outside_money": model.central_bank.reserves - model.central_bank.advances,
             "capital_ratio": banks.equity.sum() / banks.loans.sum(),
             "price_changes": (firms.price != prices).mean(),

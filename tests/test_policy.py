@@ -212,7 +212,7 @@ def test_taylor_raises_the_rate_in_an_inflation():
 @pytest.mark.parametrize("name", ["taylor", "inertial_taylor", "rule"])
 def test_the_central_bank_sees_last_month_s_statistics_only(name):
     """A shock of this month moves prices and output now, and the rate not before next month."""
-    model = economy(SIZES[1], 24, policy={"central_bank": name}, rng=2)
+    model = economy(SIZES[1], 6, policy={"central_bank": name}, rng=2)
     shocked = model.fork()
     shocked.add_shock("cost", 0.5, model.month + 1, 12)
     shocked.add_shock("demand", 0.5, model.month + 1, 12)
@@ -235,7 +235,7 @@ def test_what_the_central_bank_sees_is_what_was_published():
         "inflation_3m": 10 * (last.inflation_3m - 0.02),
         "inflation_12m": 10 * (last.inflation - 0.02),
         "output_gap": 10 * last.observed_gap,
-        "unemployment_gap": 10 * (last.unemployment - 0.06),
+        "unemployment_gap": 10 * (last.unemployment - 0.08),
         "credit_growth": 10 * last.credit_growth,
         "lending_rate": 10 * last.lending_rate,
         "distance_to_bound": 10 * last.policy_rate,
@@ -320,7 +320,8 @@ def test_banks_move_their_rates_or_follow_the_policy_rate(pricing):
 
     model = economy(SIZES[1], 2, bank_pricing=pricing, policy={"commercial_bank": Highest()})
     banks, rate = model.commercial_banks, model.central_bank.policy_rate
-    lending, deposit = (0.055 + 0.005, 0.02 + 0.005) if pricing == "posted_rate" else (rate + 0.06, rate - 0.02)
+    rise = 2 * values("commercial_bank", "lending_rate")[-1]  # two months
+    lending, deposit = (0.055 + rise, 0.02 + rise) if pricing == "posted_rate" else (rate + 0.06, rate - 0.02)
     np.testing.assert_allclose(banks.lending_rate, lending)
     np.testing.assert_allclose(banks.deposit_rate, max(deposit, 0.0), atol=1e-12)
     assert set(banks.risk_tolerance) == {1.5}
@@ -332,7 +333,7 @@ def test_rules_of_thumb_respond_the_right_way():
     columns = SPACES["firm"].column
 
     def firm_acts(**changes):
-        observations = np.zeros((1, 16), dtype=np.float32)
+        observations = np.zeros((1, SPACES["firm"].size), dtype=np.float32)
         for name, value in {"unit_cost": 2 / 3, "inventory": 0.67, **changes}.items():
             observations[0, columns(name)] = value
         return firm.act(observations, middle)[0].tolist()

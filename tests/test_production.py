@@ -24,16 +24,74 @@ def test_output_is_cobb_douglas_and_capital_wears():
     np.testing.assert_allclose(firms.production, expected)
     np.testing.assert_allclose(firms.inventory, stock + expected)
     np.testing.assert_allclose(firms.capital, capital * (1 - p.depreciation_rate / 12))
-    hours = np.bincount(
-        model.households.employer_id[model.households.employed],
-        model.households.hours[model.households.employed], len(firms),
-    )  # fmt: skip
-    np.testing.assert_allclose(firms.labor, hours)
-    np.testing.assert_allclose(firms.wage_bill, hours * firms.wage_offer * (1 + model.economy["cost"][0]))
+    offered = hours_offered(model)
+    np.testing.assert_allclose(firms.labor, offered * firms.utilization)
+    paid = firms.labor + p.short_time_pay * (offered - firms.labor)
+    np.testing.assert_allclose(firms.wage_bill, paid * firms.wage_offer * (1 + model.economy["cost"][0]))
+
+
+def hours_offered(model):
+    """Hours that each firm's workers offer."""
+    households = model.households
+    return np.bincount(households.employer_id[households.employed], households.hours[households.employed], len(model.firms))
+
+
+def test_a_firm_calls_the_hours_that_its_planned_production_needs():
+    model = economy(SIZES[1], 6)
+    run_until(model, "work")
+    firms, p = model.firms, model.parameters
+    firms.inventory[:] = np.linspace(0.0, 3.0, len(firms)) * firms.expected_sales
+    stock, capital = firms.inventory.copy(), firms.capital.copy()
+    expected = firms.expected_sales.copy()
+    work(model)
+    plan = np.maximum(expected + p.inventory_adjustment * (p.inventory_target * expected - stock), 0.0)
+    efficiency = model.economy["productivity"][0] * np.exp(firms.productivity)
+    most = efficiency * hours_offered(model) ** 0.7 * (capital / p.opening_capital) ** 0.3
+    wanted = np.where(stock > 0.0, np.minimum(plan, most), most)  # sold out: whatever it can make
+    np.testing.assert_allclose(firms.production, wanted, atol=1e-12)
+    assert firms.utilization[0] == 1.0
+    assert firms.utilization[-1] < 0.5
+    worked = model.households.hours_worked
+    np.testing.assert_allclose(np.bincount(np.maximum(model.households.employer_id, 0), worked, len(firms)), firms.labor)
+    assert (worked[~model.households.employed] == 0.0).all()
+
+
+def test_at_full_capacity_all_hours_are_called():
+    model = economy(SIZES[1], 6, full_capacity=True)
+    run_until(model, "work")
+    model.firms.inventory[:] = 10.0 * model.firms.expected_sales
+    work(model)
+    np.testing.assert_allclose(model.firms.labor, hours_offered(model))
+
+
+def test_idle_hours_cost_less_than_called_ones():
+    bills = {}
+    for pay in (0.0, 0.5, 1.0):
+        model = economy(SIZES[1], short_time_pay=pay)
+        run_until(model, "work")
+        model.firms.inventory[:] = 10.0 * model.firms.expected_sales  # nothing to make
+        work(model)
+        bills[pay] = model.firms.wage_bill / (hours_offered(model) * model.firms.wage_offer)
+    np.testing.assert_allclose(bills[0.0], 0.0)
+    np.testing.assert_allclose(bills[0.5], 0.5, atol=1e-3)
+    np.testing.assert_allclose(bills[1.0], 1.0, atol=1e-3)
+
+
+def test_what_a_firm_expects_to_sell_does_not_fall_while_it_sells_out():
+    model = economy(SIZES[1], 3)
+    run_until(model, "trade goods")
+    firms = model.firms
+    firms.inventory[0] = 1e-3  # next to nothing to sell
+    before = firms.expected_sales.copy()
+    model.goods_market.clear()
+    assert firms.inventory[0] == 0.0
+    assert firms.expected_sales[0] == before[0]
+    left = firms.inventory > 0.0
+    np.testing.assert_allclose(firms.expected_sales[left], (before + (firms.sales - before) / 6)[left])
 
 
 def test_a_firm_pays_whom_it_can_and_lays_off_the_rest():
-    model = economy(SIZES[1])
+    model = economy(SIZES[1], full_capacity=True)
     run_until(model, "work")
     firm = model.firms[0]
     workers = firm.employment

@@ -28,6 +28,7 @@ class Firm(MacroAgent):
         Column("price", "f8", "money", "Posted price", 1.0),
         Column("wage_offer", "f8", "money a month", "Wage for full hours that it pays"),
         Column("labor", "f8", "hours", "Hours worked this month"),
+        Column("utilization", "f8", "share", "Share of its workers' hours called", 1.0),
         Column("wage_bill", "f8", "money a month", "Wages paid"),
         Column("bank_id", "i4", "row", "Its bank's row in model.commercial_banks"),
         Column("lender_id", "i4", "row", "Row of the bank that holds its loan"),
@@ -39,7 +40,7 @@ class Firm(MacroAgent):
         Column("inventory", "f8", "units", "Finished goods in stock"),
         Column("sales", "f8", "units a month", "Goods sold"),
         Column("revenue", "f8", "money a month", "Sales revenue"),
-        Column("expected_sales", "f8", "units a month", "Smoothed sales"),
+        Column("expected_sales", "f8", "units a month", "Smoothed sales, which do not fall while it sells out"),
         Column("production", "f8", "units a month", "Goods made"),
         Column("capital", "f8", "units", "Capital goods in use"),
         Column("productivity", "f8", "log", "Its own productivity disturbance"),
@@ -133,6 +134,7 @@ def _observe(out, firms, banks, economy, parameters, key, month, low, high):
         out[i, 13] = np.log(max(firms[i].capital, 1.0e-9) / (max(firms[i].employment, 0.5) * p.opening_capital))
         out[i, 14] = np.log(firms[i].wage_offer / (price * p.opening_wage))
         out[i, 15] = 100.0 * np.log(price / firms[i].last_price)
+        out[i, 16] = firms[i].utilization
     clip_columns(out, low, high)
 
 

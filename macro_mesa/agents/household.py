@@ -28,6 +28,7 @@ class Household(MacroAgent):
         Column("wage", "f8", "money a month", "Wage for full hours, the last one when unemployed"),
         Column("income", "f8", "money a month", "Last month's income after tax"),
         Column("hours", "f8", "full time 1", "Hours offered", 1.0),
+        Column("hours_worked", "f8", "full time 1", "Hours that its employer called"),
         Column("ownership", "f8", "share", "Share in all firms and banks"),
         Column("bank_id", "i4", "row", "Its bank's row in model.commercial_banks"),
         Column("employer_id", "i4", "row", "Its employer's row in model.firms, -1 if unemployed", -1),
@@ -108,7 +109,7 @@ def _reward(out, households, economy, parameters):
     for i in range(len(households)):
         wage = max(households[i].wage, 1.0e-12)
         real_deposits = max(households[i].deposits, DEPOSIT_FLOOR * wage) / price_level
-        worked = households[i].hours if households[i].employed else 0.0
+        worked = households[i].hours_worked
         debt = households[i].debt / wage
         out[i, 0] = np.log(max(households[i].consumption, 0.01) / p.consumption_reference)
         out[i, 1] = -0.5 * p.labor_disutility * worked * worked

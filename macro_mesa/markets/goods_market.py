@@ -18,6 +18,7 @@ from macro_mesa.random_streams import Purpose, next_pair, seed_sequence, shuffle
 if TYPE_CHECKING:
     from macro_mesa.model import MacroModel
 
+SOLD_OUT = 1.0e-9  # units in stock
 _NOBODY = -1
 
 
@@ -151,7 +152,9 @@ def clear(households, firms, banks, economy, parameters, flows, key, month):
         firms[f].inventory = max(0.0, stocks[f])
         firms[f].sales = sold[f]
         firms[f].revenue = revenue[f]
-        firms[f].expected_sales += (firms[f].sales - firms[f].expected_sales) / 6.0
+        # what a firm that sold out could have sold, nobody knows
+        if firms[f].inventory > SOLD_OUT or firms[f].sales > firms[f].expected_sales:
+            firms[f].expected_sales += (firms[f].sales - firms[f].expected_sales) / 6.0
     return 1.0 - consumed / max(money[:number].sum(), 1.0e-300)
 
 
