@@ -36,7 +36,7 @@ class TrainingConfig(BaseModel):
         "then firms and banks, then the central bank",
     )
     central_bank_start: float = Field(
-        default=0.5, ge=0, le=1, description="share of training after which a staged central bank learns"
+        default=0.7, ge=0, le=1, description="share of training after which a staged central bank learns"
     )
     central_bank_economies: int | None = Field(
         default=None,
