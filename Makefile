@@ -80,12 +80,16 @@ gallery: $(INSTALLED) ## draw every figure anew: docs/gallery.md and docs/galler
 results: $(INSTALLED) ## write docs/results.md anew from docs/results/ (RUNS="experiments/..." adds run folders first)
 	@$(BIN)/python docs/results.py $(RUNS)
 
-bench: $(INSTALLED) ## speed of simulation and training (ARGS="--quick" for a first look)
-	@$(BIN)/python benchmarks/simulation.py $(ARGS)
-	@$(BIN)/python benchmarks/training.py $(ARGS)
+$(VENV)/.bench: $(INSTALLED)
+	@echo "installing the peer that speed is measured against"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input -e '.[bench]' -c constraints.txt
+	@touch $@
+
+bench: $(VENV)/.bench ## measure the speed of everything (ARGS="--quick", or names of parts) and renew docs/performance.md
+	@$(BIN)/python benchmarks $(ARGS)
 
 constraints: $(INSTALLED) ## write constraints.txt from what .venv holds now
-	@{ head -n 1 constraints.txt; $(BIN)/python -m pip freeze --exclude-editable; } > constraints.new
+	@{ head -n 1 constraints.txt; $(BIN)/python -m pip freeze --exclude-editable --exclude bamengine; } > constraints.new
 	@mv constraints.new constraints.txt
 	@touch $(INSTALLED)
 

@@ -1,25 +1,17 @@
-"""Training throughput beside that of an environment that costs nothing: ``python benchmarks/training.py [--quick]``.
+"""Training end to end on two cores beside the same learners alone on one core, in turn.
 
-Both lines run the same four learners on the same numbers of agents, months and economies, all four types learning and
-without early stopping by KL, so that both do the same gradient steps.  The second line's observations and rewards are
-ready-made noise: what is left is inference and learning, the ceiling for any simulator.
+Both do the same gradient steps for the same numbers of agents, months and economies: all four types learn, without
+early stopping by KL.  The second's observations and rewards are ready-made noise: an environment that costs nothing,
+so that what is left is inference and learning on one core.
 """
 
-import argparse
-import os
-
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
-import statistics
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.progress import track
-from rich.table import Table
+from measuring import Target, in_turn, median, ratios, sized, spread, table
 
 from macro_mesa.spaces import AGENT_TYPES, SPACES
 from policies.buffer import Rollout
@@ -27,11 +19,13 @@ from policies.config import TrainingConfig, ppo_configs
 from policies.ppo import PPOConfig, PPOLearner
 from policies.trainer import Trainer
 
-SIZE = {"num_households": 100, "num_firms": 20, "num_banks": 5}
+SIZE = (100, 20, 5)
 AGENTS = dict(zip(AGENT_TYPES, (100, 20, 5, 1), strict=True))
+ECONOMIES = 16
 PARTS = ("simulation", "inference", "learning")
+CORES = {"economy, 2 cores": 2, "economy, 1 core": 1, "costless, 1 core": 1}
 
-Seconds = dict[str, float]
+Round = dict[str, float]
 
 
 def learner_configs() -> dict[str, PPOConfig]:
@@ -39,77 +33,88 @@ def learner_configs() -> dict[str, PPOConfig]:
     return ppo_configs({kind: {"target_kl": None} for kind in AGENT_TYPES})
 
 
-def economies(config: TrainingConfig) -> Iterator[Seconds]:
-    """Seconds of each update of a real training run, without its baselines and validations."""
-    trainer = Trainer(SIZE, config, learner_configs(), seed=1)
+def settings(months: int, cores: int) -> TrainingConfig:
+    """All four types learning on so many cores."""
+    return TrainingConfig(
+        economies=ECONOMIES, rollout_months=months, staging="simultaneous", exploration_share=0.0, threads=cores
+    )
+
+
+def economies(months: int, cores: int) -> Callable[[], Round]:
+    """An update of a real training run, without its baselines and validations."""
+    trainer = Trainer(sized(*SIZE), settings(months, cores), learner_configs(), seed=1)
     trainer._warm_up()
-    while True:
-        yield trainer._one_update(0.0)["seconds"]
+    return lambda: trainer._one_update(0.0)["seconds"]
 
 
-def nothing(config: TrainingConfig) -> Iterator[Seconds]:
-    """The same on observations and rewards made beforehand."""
+def costless(months: int) -> Callable[[], Round]:
+    """The same learners' update on observations and rewards made beforehand."""
     random = np.random.default_rng(1)
     learners, rollouts = {}, {}
     for kind, ppo in learner_configs().items():
         space = SPACES[kind]
         learners[kind] = PPOLearner(kind, space.size, space.head_names, space.head_sizes, ppo, seed=1)
-        rollout = Rollout.allocate(config.rollout_months, AGENTS[kind] * config.economies, space.size, len(space.heads))
+        rollout = Rollout.allocate(months, AGENTS[kind] * ECONOMIES, space.size, len(space.heads))
         rollout.observation[:] = random.standard_normal(rollout.observation.shape)
         rollout.reward[:] = random.standard_normal(rollout.reward.shape)
         learners[kind].warm_up(rollout.observation)
         rollouts[kind] = rollout
     draws = {kind: random.random(rollout.action.shape, dtype=np.float32) for kind, rollout in rollouts.items()}
-    while True:
+
+    def update() -> Round:
         start = time.perf_counter()
-        for month in range(config.rollout_months):
+        for month in range(months):
             for kind, rollout in rollouts.items():
                 decision = learners[kind].act(rollout.observation[month], draws[kind][month])
                 rollout.action[month] = decision.actions
                 rollout.log_probability[month] = decision.log_probability
                 rollout.value[month] = decision.value
         acted = time.perf_counter()
-        with ThreadPoolExecutor(config.threads) as pool:
-            for update in [pool.submit(learners[kind].update, rollout, 0.0) for kind, rollout in rollouts.items()]:
-                update.result()
-        yield {"simulation": 0.0, "inference": acted - start, "learning": time.perf_counter() - acted}
+        for kind, rollout in rollouts.items():
+            learners[kind].update(rollout, 0.0)
+        return {"simulation": 0.0, "inference": acted - start, "learning": time.perf_counter() - acted}
+
+    return update
 
 
-def row(name: str, agent_steps: int, found: list[Seconds]) -> list[str]:
-    """Medians over rollouts as a line of the table."""
-    totals = [sum(seconds.values()) for seconds in found]
-    total = statistics.median(totals)
-    shares = [f"{100 * statistics.median(seconds[part] for seconds in found) / total:.0f} %" for part in PARTS]
-    spread = f"{agent_steps / max(totals) / 1e3:,.0f}-{agent_steps / min(totals) / 1e3:,.0f}"
-    return [name, f"{total:.3g}", f"{agent_steps / total / 1e3:,.0f}", spread, *shares]
-
-
-def main() -> None:
-    """Measure and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
-    parser.add_argument("--repeats", type=int, default=10, help="rollouts, of which the median is shown (default 10)")
-    parser.add_argument("--threads", type=int, default=2, help="types that learn side by side (default 2)")
-    parser.add_argument("--quick", action="store_true", help="three short rollouts")
-    options = parser.parse_args()
-    repeats, months = (3, 10) if options.quick else (options.repeats, 40)
-    config = TrainingConfig(
-        economies=16, rollout_months=months, staging="simultaneous", exploration_share=0.0, threads=options.threads
-    )
+def measure(quick: bool, repeats: int) -> dict[str, Any]:
+    """Seconds of an update by part, round by round."""
     torch.set_num_threads(1)
-    agents = sum(AGENTS.values())
-    agent_steps = agents * config.economies * months
-    table = Table(
-        title=f"Training, {config.economies} economies x {agents} agents x {months} months a rollout, "
-        f"median of {repeats}, {options.threads} threads"
-    )
-    for name in ("environment", "s a rollout", "1000 agent-steps/s", "range", *PARTS):
-        table.add_column(name, justify="left" if name == "environment" else "right")
-    for name, updates in (("the economy", economies(config)), ("costs nothing", nothing(config))):
-        next(updates)  # compiles, and fills the caches
-        found = [next(updates) for _ in track(range(repeats), name, console=Console(stderr=True))]
-        table.add_row(*row(name, agent_steps, found))
-    Console(width=110).print(table)
+    months = 10 if quick else 40
+    updates = {name: costless(months) if "costless" in name else economies(months, n) for name, n in CORES.items()}
+    parts: dict[str, list[Round]] = {name: [] for name in updates}
+
+    def timed(name: str) -> Callable[[], float]:
+        def one() -> float:
+            before = time.perf_counter()
+            parts[name].append(updates[name]())
+            return time.perf_counter() - before
+
+        return one
+
+    for update in updates.values():
+        update()  # compiles, and fills the caches
+    found = in_turn({name: timed(name) for name in updates}, repeats)
+    return {"agent_steps": sum(AGENTS.values()) * ECONOMIES * months, "seconds": found, "parts": parts}
 
 
-if __name__ == "__main__":
-    main()
+def tables(result: dict[str, Any]) -> str:
+    """Medians, speed against the costless environment, and where the time goes."""
+    steps, rows = result["agent_steps"], []
+    bare = result["seconds"]["costless, 1 core"]
+    for name, seconds in result["seconds"].items():
+        total = median(seconds)
+        shares = [
+            f"{100 * median(one[part] for one in result['parts'][name]) / total:.0f} %" for part in PARTS
+        ]
+        rows.append((name, spread(seconds), f"{steps / total / 1e3:.0f}", spread(ratios(bare, seconds)), *shares))
+    head = ("environment", "s an update", "1000 agent-steps/s", "speed, costless = 1", *PARTS)
+    return table(head, rows)
+
+
+def targets(result: dict[str, Any]) -> list[Target]:
+    """Faster on two cores than the learner alone on one."""
+    seconds = result["seconds"]
+    speed = median(ratios(seconds["costless, 1 core"], seconds["economy, 2 cores"]))
+    promise = f"training, {ECONOMIES} x 125 agents on two cores: faster than the learner alone on one"
+    return [Target(promise, f"{speed:.2f} times as fast", speed > 1.0)]

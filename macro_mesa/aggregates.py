@@ -60,6 +60,12 @@ ECONOMY_COLUMNS = DISTURBANCES + STATISTICS
 ECONOMY_TYPE = np.dtype([(column.name, column.dtype) for column in ECONOMY_COLUMNS], align=True)
 HISTORY_MONTHS = 25  # what the observed output gap looks back on
 
+# sorting by digits of 11 bits
+DIGITS, DIGIT_BITS = 6, 11
+BUCKETS = 2**DIGIT_BITS
+LAST_BUCKET = np.uint64(BUCKETS - 1)
+SIGN = np.uint64(2**63)
+
 
 def new_economy() -> np.ndarray:
     """The record of an economy before its first month, shape (1,)."""
@@ -85,6 +91,42 @@ def gini_of_sorted(ordered):
 
 
 @jit
+def sorted_by_digits(values):
+    """Ascending copy of ``values`` (n,), by digits of their bits from the last to the first: time linear in n."""
+    number = len(values)
+    keys = np.empty(number, np.uint64)
+    other = np.empty(number, np.uint64)
+    counts = np.zeros((DIGITS, BUCKETS), np.int64)
+    bits = values.view(np.uint64)
+    for i in range(number):
+        # bits that are ordered as the numbers are: negative ones reversed, below the positive ones
+        key = ~bits[i] if bits[i] & SIGN else bits[i] | SIGN
+        keys[i] = key
+        for digit in range(DIGITS):
+            counts[digit, (key >> np.uint64(DIGIT_BITS * digit)) & LAST_BUCKET] += 1
+    for digit in range(DIGITS):
+        shift = np.uint64(DIGIT_BITS * digit)
+        place = 0
+        for bucket in range(BUCKETS):
+            size = counts[digit, bucket]
+            counts[digit, bucket] = place
+            place += size
+        for i in range(number):
+            bucket = (keys[i] >> shift) & LAST_BUCKET
+            other[counts[digit, bucket]] = keys[i]
+            counts[digit, bucket] += 1
+        keys, other = other, keys
+    for i in range(number):
+        keys[i] = keys[i] & ~SIGN if keys[i] & SIGN else ~keys[i]
+    return keys.view(np.float64)
+
+
+def ascending(values: np.ndarray) -> np.ndarray:
+    """Sorted copy of ``values`` (n,), float64 without NaN."""
+    return np.sort(values) if len(values) < BUCKETS else sorted_by_digits(values)
+
+
+@jit
 def net_worth(households, firms, banks, price_level):
     """Households' net worth (n,), money: deposits less debt plus their share of firms' and banks' equity."""
     equity = 0.0
@@ -107,7 +149,7 @@ def publish_last(economy, ordered_wealth, residual):
 
 def gini(wealth: np.ndarray) -> float:
     """Gini coefficient of ``wealth`` (n,), 0..1."""
-    return gini_of_sorted(np.sort(wealth))
+    return gini_of_sorted(ascending(wealth))
 
 
 @jit

@@ -142,8 +142,8 @@ class Archive:
     def _read_arrays(self, path: Path, description: Mapping[str, Any]) -> dict[str, np.ndarray]:
         content = self._read(path, self.max_arrays_bytes)
         header = int.from_bytes(content[:8], "little")
-        # a pickle or zip file, read as a header length, is far out of bounds
-        if len(content) < 8 or header > min(MAX_HEADER_BYTES, len(content) - 8):
+        # a pickle or zip file, read as a header length, is far out of bounds; so is any file below 8 bytes
+        if header > min(MAX_HEADER_BYTES, len(content) - 8):
             raise self.error(f"{path} is cut off or no safetensors file; pickles are never read")
         if len(content) != description[self._key("bytes")]:
             recorded = description[self._key("bytes")]

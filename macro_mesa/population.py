@@ -7,7 +7,10 @@ one; an agent that has left raises when it is used.
 """
 
 import functools
+import gc
+import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -170,6 +173,8 @@ class Population:
     def _bind(self) -> None:
         """Renew the views after the storage or the size has changed."""
         self._table = self._storage[: self.size]
+        self._observations = np.empty((self.size, SPACES[self.agent_type].size), dtype=np.float32)
+        self._holders = sys.getrefcount(self._observations)
         self.memory = {name: memoryview(self._storage[name]) for name in self.core_names}
         self.memory |= {name: memoryview(column) for name, column in self._extras.items()}
 
@@ -187,7 +192,8 @@ class Population:
             target[column.name][rows.start : rows.stop] = column.initial
         self.terminated[rows.start : rows.stop] = False
         self._bind()
-        self.agents.extend(agent_class(self.model, self, row) for row in rows)
+        with _no_collection():
+            self.agents.extend(agent_class(self.model, self, row) for row in rows)
         self._count(agent_class, number)
         return rows
 
@@ -214,8 +220,8 @@ class Population:
             agent.unique_id = unique_id
 
     def __getstate__(self) -> dict[str, Any]:
-        # memoryviews cannot be copied: they are bound again
-        return {name: value for name, value in self.__dict__.items() if name not in ("memory", "_table")}
+        bound = ("memory", "_table", "_observations")  # memoryviews cannot be copied: they are bound again
+        return {name: value for name, value in self.__dict__.items() if name not in bound}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -285,6 +291,15 @@ class Population:
         """Observations, float32 (agents, observations); each class of agent sees in its own way."""
         return self._combine("observe")
 
+    def blank_observations(self) -> np.ndarray:
+        """Memory for observations, float32 (agents, observations): the last ones' if nobody holds them any more.
+
+        Fresh memory is mapped page by page, which takes longer than filling it.
+        """
+        if sys.getrefcount(self._observations) > self._holders:
+            self._observations = np.empty_like(self._observations)
+        return self._observations
+
     def reward(self) -> np.ndarray:
         """Rewards of the month just ended, float64 (agents,)."""
         return self._combine("reward")
@@ -329,6 +344,18 @@ class Population:
             if type(agent) in deciding:
                 actions[row] = _checked(agent, agent.decide(), actions.shape[1])
         return actions
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Millions of new agents are no garbage: do not search them for it again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 @jit

@@ -87,8 +87,12 @@ def pay_wages(households, firms, banks, central_bank, economy, parameters, flows
         if households[i].employed:
             f = households[i].employer_id
             due[f] += households[i].hours * pay_rate(firms, f, economy, p)
+    jobless = np.empty(len(households), np.int32)
+    number = 0
     for i in range(len(households)):
         if not households[i].employed:
+            jobless[number] = i
+            number += 1
             continue
         f = households[i].employer_id
         wage = households[i].hours * pay_rate(firms, f, economy, p)
@@ -98,6 +102,8 @@ def pay_wages(households, firms, banks, central_bank, economy, parameters, flows
             if lot > firms[f].deposits or wage > firms[f].deposits:
                 due[f] -= wage
                 dismiss(households, i, firms)
+                jobless[number] = i
+                number += 1
                 continue
         due[f] -= wage
         ledger.pay(firms, f, households, i, banks, flows, WAGES, FIRMS_CURRENT, HOUSEHOLDS, wage)
@@ -108,10 +114,9 @@ def pay_wages(households, firms, banks, central_bank, economy, parameters, flows
         tax = tax_rate * wage
         ledger.pay_wage_tax(households, i, banks, central_bank, flows, tax)
         households[i].income = wage - tax
-    for i in range(len(households)):
-        if not households[i].employed:
-            ledger.pay_benefit(households, i, banks, central_bank, flows, benefit)
-            households[i].income = benefit
+    for i in jobless[:number]:
+        ledger.pay_benefit(households, i, banks, central_bank, flows, benefit)
+        households[i].income = benefit
 
 
 @jit

@@ -9,8 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from macro_mesa import aggregates, distribution, production, shocks
 from macro_mesa.spaces import CENTRAL_BANK, COMMERCIAL_BANK, FIRM, HOUSEHOLD
 
@@ -74,7 +72,7 @@ def publish_statistics(model: "MacroModel") -> None:
         households, firms, banks, model.central_banks.table, model.economy, model.parameter_record,
         model.ledger.revaluations, model.history, model.mean_growth, model.month,
     )  # fmt: skip
-    aggregates.publish_last(model.economy, np.sort(wealth), residual)
+    aggregates.publish_last(model.economy, aggregates.ascending(wealth), residual)
 
 
 MONTH: tuple[Stage | Decision, ...] = (

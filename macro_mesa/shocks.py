@@ -63,7 +63,7 @@ def read_shocks(entries: Iterable["Shock | Mapping[str, Any]"]) -> list[Shock]:
         unknown = set(entry) - {"kind", "size", "start", "duration"}
         missing = {"kind", "size", "start"} - set(entry)
         if unknown or missing:
-            wrong = f"unknown key {sorted(unknown)[0]!r}" if unknown else f"no {sorted(missing)[0]}"
+            wrong = f"unknown key {sorted(unknown, key=str)[0]!r}" if unknown else f"no {sorted(missing)[0]}"
             raise ConfigError(f"a shock has kind, size, start and duration; one has {wrong}")
         shocks.append(Shock(entry["kind"], entry["size"], entry["start"], entry.get("duration", 1)))
     return shocks

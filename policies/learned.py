@@ -10,7 +10,7 @@ import numpy as np
 from macro_mesa.config import ConfigError, Parameters
 from macro_mesa.spaces import SPACES
 from policies.checkpoint import CheckpointError, below, load_checkpoint
-from policies.networks import NumpyActorCritic
+from policies.networks import NumpyActorCritic, chunks
 from policies.normalization import RunningNormalizer
 
 PRETRAINED = Path(__file__).parent / "pretrained"
@@ -30,10 +30,14 @@ class LearnedPolicy:
 
     def act(self, observations: np.ndarray, draws: np.ndarray) -> np.ndarray:
         """Actions, int64 (n, heads)."""
-        normalized = self._normalizer.normalize(observations)
-        if self._greedy:
-            return self._network.act_greedy(normalized)
-        return self._network.act(normalized, draws)[0]
+        actions = np.empty(draws.shape, dtype=np.int64)
+        for rows in chunks(len(observations)):  # normalised observations then never leave the cache
+            normalized = self._normalizer.normalize(observations[rows])
+            if self._greedy:
+                actions[rows] = self._network.act_greedy(normalized)
+            else:
+                actions[rows] = self._network.choose(normalized, draws[rows])
+        return actions
 
     def probabilities(self, observations: np.ndarray) -> list[np.ndarray]:
         """Chances of every choice, one (n, choices) array a head."""

@@ -155,23 +155,26 @@ class NumpyActorCritic:
         """
         actions = np.empty((len(observations), len(self.head_sizes)), dtype=np.int64)
         log_probability = np.zeros(len(observations), dtype=np.float32)
-        for rows in _chunks(len(observations)):
+        for rows in chunks(len(observations)):
             columns = np.arange(rows.stop - rows.start)
             for head, logits in enumerate(self._head_logits(observations[rows])):
-                cumulative = np.exp(logits)
-                for action in range(1, len(cumulative)):  # ten times faster than np.cumsum
-                    cumulative[action] += cumulative[action - 1]
-                threshold = draws[rows, head] * cumulative[-1]
-                # The last action is never compared, so rounding cannot carry a draw past it.
-                chosen = (cumulative[:-1] <= threshold).sum(axis=0, dtype=np.int16)
+                chosen, total = _sample(logits, draws[rows, head])
                 actions[rows, head] = chosen
-                log_probability[rows] += logits[chosen, columns] - np.log(cumulative[-1])
+                log_probability[rows] += logits[chosen, columns] - np.log(total)
         return actions, log_probability
+
+    def choose(self, observations: np.ndarray, draws: np.ndarray) -> np.ndarray:
+        """The actions of `act` alone."""
+        actions = np.empty((len(observations), len(self.head_sizes)), dtype=np.int64)
+        for rows in chunks(len(observations)):
+            for head, logits in enumerate(self._head_logits(observations[rows])):
+                actions[rows, head], _ = _sample(logits, draws[rows, head])
+        return actions
 
     def act_greedy(self, observations: np.ndarray) -> np.ndarray:
         """The most probable action of every head, (n, heads) int64; the first among equals."""
         actions = np.empty((len(observations), len(self.head_sizes)), dtype=np.int64)
-        for rows in _chunks(len(observations)):
+        for rows in chunks(len(observations)):
             for head, logits in enumerate(self._head_logits(observations[rows])):
                 actions[rows, head] = logits.argmax(axis=0)
         return actions
@@ -179,14 +182,14 @@ class NumpyActorCritic:
     def value(self, observations: np.ndarray) -> np.ndarray:
         """The critic's value of normalised observations (n, d): (n,) float32."""
         values = np.empty(len(observations), dtype=np.float32)
-        for rows in _chunks(len(observations)):
+        for rows in chunks(len(observations)):
             values[rows] = _forward(self.critic, observations[rows])[0]
         return values
 
     def probabilities(self, observations: np.ndarray) -> list[np.ndarray]:
         """The distribution of every head over its actions: a list of (n, actions) float32."""
         result = [np.empty((len(observations), size), np.float32) for size in self.head_sizes]
-        for rows in _chunks(len(observations)):
+        for rows in chunks(len(observations)):
             for head, logits in enumerate(self._head_logits(observations[rows])):
                 weights = np.exp(logits)
                 result[head][rows] = (weights / weights.sum(axis=0)).T
@@ -227,6 +230,17 @@ def _forward(layers: Layers, observations: np.ndarray) -> np.ndarray:
     return outputs
 
 
-def _chunks(rows: int) -> Iterator[slice]:
+def _sample(logits: np.ndarray, draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """One head's actions (rows,) by the inverse CDF of draws (rows,), and the sum of its weights (rows,)."""
+    cumulative = np.exp(logits)
+    for action in range(1, len(cumulative)):  # ten times faster than np.cumsum
+        cumulative[action] += cumulative[action - 1]
+    threshold = draws * cumulative[-1]
+    # The last action is never compared, so rounding cannot carry a draw past it.
+    return (cumulative[:-1] <= threshold).sum(axis=0, dtype=np.int16), cumulative[-1]
+
+
+def chunks(rows: int) -> Iterator[slice]:
+    """So many rows, a cacheful at a time."""
     for start in range(0, rows, CHUNK_ROWS):
         yield slice(start, min(start + CHUNK_ROWS, rows))

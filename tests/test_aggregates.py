@@ -7,7 +7,7 @@ import pytest
 import reference
 from conftest import CONTRACT_COLUMNS, SIZES, economy, history, run
 
-from macro_mesa.aggregates import gini, net_worth, potential_output, price_relative
+from macro_mesa.aggregates import BUCKETS, ascending, gini, net_worth, potential_output, price_relative
 from macro_mesa.recorder import PUBLISHED
 
 
@@ -27,6 +27,19 @@ def test_gini_closed_forms(wealth, expected):
     rng = np.random.default_rng(0)
     assert gini(rng.permutation(wealth)) == pytest.approx(expected)
     assert gini(7.0 * wealth) == pytest.approx(expected)  # scale does not matter
+
+
+@pytest.mark.parametrize("number", [0, 1, BUCKETS - 1, BUCKETS, 5 * BUCKETS + 7])
+@pytest.mark.parametrize("scale", [1e-300, 1.0, 1e300])
+def test_sorting_by_digits_sorts(number, scale):
+    rng = np.random.default_rng(number)
+    values = scale * rng.standard_t(2, number) / 1e3
+    values[rng.random(number) < 0.1] = 0.0
+    values[rng.random(number) < 0.01] = -np.inf
+    values[rng.random(number) < 0.01] = np.inf
+    before = values.copy()
+    np.testing.assert_array_equal(ascending(values), np.sort(values))
+    np.testing.assert_array_equal(values, before)
 
 
 def test_gini_of_known_distributions():

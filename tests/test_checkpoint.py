@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from macro_mesa.archive import SEAL, seal
+from macro_mesa.archive import MAX_HEADER_BYTES, SEAL, seal
 from policies.checkpoint import (
     CHECKPOINT,
     MANIFEST,
@@ -174,7 +174,7 @@ def test_foreign_and_inconsistent_manifests_are_refused(folder, changes, message
         load_checkpoint(folder)
 
 
-@pytest.mark.parametrize("content", [b"[]", b"\xff\xfe", b"{", b"[" * 200_000])
+@pytest.mark.parametrize("content", [b"[]", b"\xff\xfe", b"{", b"[" * 200_000, b'{"a": ' + b"9" * 5_000 + b"}"])
 def test_manifests_that_are_no_json_object_are_refused(folder, content):
     (folder / MANIFEST).write_bytes(content)
     with pytest.raises(CheckpointError, match=MANIFEST):
@@ -222,10 +222,49 @@ def test_a_pickle_in_disguise_is_refused_and_never_run(folder, tmp_path, kind):
     assert not trap.exists()
 
 
-def test_a_safetensors_header_with_nonsense_is_refused(folder):
-    replace_weights(folder, (4).to_bytes(8, "little") + b"{{{{")
+def with_header(header: bytes, tensors: bytes = b"") -> bytes:
+    """A safetensors file."""
+    return len(header).to_bytes(8, "little") + header + tensors
+
+
+def test_a_header_beyond_its_bound_is_refused_though_the_file_is_sound(folder):
+    content = (folder / WEIGHTS).read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    header, tensors = content[8 : 8 + length], content[8 + length :]
+    replace_weights(folder, with_header(header.ljust(MAX_HEADER_BYTES), tensors))
+    assert load_checkpoint(folder)[1] == META  # white space up to the bound is no harm
+    replace_weights(folder, with_header(header.ljust(MAX_HEADER_BYTES + 8), tensors))
     with pytest.raises(CheckpointError, match="no safetensors file"):
         load_checkpoint(folder)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        with_header(b"{{{{"),
+        with_header(b'{"x": {"dtype": "BF16", "shape": [1], "data_offsets": [0, 2]}}', bytes(2)),
+        with_header(b'{"x": {"dtype": "F99", "shape": [1], "data_offsets": [0, 2]}}', bytes(2)),
+        with_header(b'{"x": {"dtype": "F32", "shape": [9], "data_offsets": [0, 36]}}', bytes(4)),
+    ],
+    ids=["no JSON", "a type that numpy has not", "a type that nobody has", "cut off"],
+)
+def test_a_safetensors_header_with_nonsense_is_refused(folder, content):
+    replace_weights(folder, content)
+    with pytest.raises(CheckpointError, match="is no safetensors file that numpy can read"):
+        load_checkpoint(folder)
+
+
+@pytest.mark.parametrize("header", [100, 2**40])
+def test_a_header_longer_than_its_file_is_refused(folder, header):
+    replace_weights(folder, header.to_bytes(8, "little") + b"{}")
+    with pytest.raises(CheckpointError, match="pickles are never read"):
+        load_checkpoint(folder)
+
+
+@pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="reads Linux's process table")
+def test_a_file_that_hides_its_size_is_read_up_to_the_bound():
+    assert Path("/proc/cpuinfo").stat().st_size == 0
+    assert len(CHECKPOINT._read(Path("/proc/cpuinfo"), 10)) == 10
 
 
 def test_required_arrays_are_held_to_shape_and_finiteness():

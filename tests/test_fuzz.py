@@ -16,7 +16,7 @@ import random_cases
 import torch
 import yaml
 from conftest import SHORT_TRAINING, SMALL, economy, run
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from random_cases import no_hang
 
@@ -219,6 +219,7 @@ def test_any_command_line(place, arguments):
 
 
 @cases(120)
+@example(content=b"shocks:\n- null: null\n  false: null\n", mode="simulate")
 @given(settings_files(), st.sampled_from(["simulate", "train", "evidence", "experiment"]))
 def test_any_settings_file(place, content, mode):
     (place / "settings.yaml").write_bytes(content)

@@ -36,7 +36,7 @@ def test_trade_is_the_reference_s(case):
     expected = reference.trade(money, units, prices, stocks, queue, quotes, shown, 0.15)
     left = stocks.copy()
     found = goods_market.trade(
-        money, units, households, prices, left, parameters(shopping_quotes=shown, quote_noise=0.15), KEY, case
+        money, units[households:], prices, left, parameters(shopping_quotes=shown, quote_noise=0.15), KEY, case
     )  # fmt: skip
     for ours, theirs in zip((*found, left), expected, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12)
@@ -52,9 +52,9 @@ def test_demand_is_logit_over_the_sample():
         total = dearer * weights[1] + (shown - dearer) * weights[0]
         expected += dearer * weights[1] / total / 2**shown
     money = np.full(buyers, 1e-3)
-    units, stocks = np.full(buyers, np.inf), np.full(2, 1e9)
+    stocks = np.full(2, 1e9)
     _, _, _, revenue = goods_market.trade(
-        money, units, buyers, prices, stocks, parameters(shopping_quotes=shown, quote_noise=noise), KEY, 1
+        money, np.empty(0), prices, stocks, parameters(shopping_quotes=shown, quote_noise=noise), KEY, 1
     )  # fmt: skip
     share = revenue[1] / revenue.sum()
     assert share == pytest.approx(expected, abs=4.0 * math.sqrt(expected * (1 - expected) / buyers))
@@ -85,8 +85,7 @@ def test_the_queue_mixes_consumers_and_investors():
     """With goods for half the demand only, both groups come home with part of what they wanted."""
     households, firms = 200, 200
     money = np.concatenate([np.full(households, 1.0), np.full(firms, 10.0)])
-    units = np.concatenate([np.full(households, np.inf), np.full(firms, 1.0)])
-    bought, *_ = goods_market.trade(money, units, households, np.ones(firms), np.ones(firms), parameters(), KEY, 1)
+    bought, *_ = goods_market.trade(money, np.ones(firms), np.ones(firms), np.ones(firms), parameters(), KEY, 1)
     assert 0.3 < bought[:households].mean() < 0.8
     assert 0.3 < bought[households:].mean() < 0.8
 

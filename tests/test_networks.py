@@ -49,6 +49,11 @@ def test_torch_and_numpy_agree_on_probabilities_values_and_sampled_actions():
         assert np.mean(inverse_cdf != actions[:, head]) < 1e-3
 
 
+def test_choosing_is_acting_without_the_log_probability():
+    twin, seen, draws = NumpyActorCritic.from_torch(network()), observations(6000), uniforms(6000)
+    np.testing.assert_array_equal(twin.choose(seen, draws), twin.act(seen, draws)[0])
+
+
 def test_in_place_tanh_has_tanhs_values_and_gradient():
     inputs = torch.linspace(-4, 4, 101, dtype=torch.float64, requires_grad=True)
     weights = torch.linspace(1, 2, 101, dtype=torch.float64)

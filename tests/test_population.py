@@ -150,6 +150,23 @@ def test_an_entrant_on_a_used_row_starts_from_initial_values():
     assert model.households.hours[10] == 1.0
 
 
+def test_observations_that_somebody_holds_stay_as_they_were():
+    model = economy(SIZES[1], rng=4)
+    held = model.households.observe()
+    row, seen = model.households[0].observation, held.copy()
+    run(model, 3)
+    np.testing.assert_array_equal(held, seen)
+    np.testing.assert_array_equal(row, seen[0])
+    assert not np.array_equal(model.households.observe(), seen)
+
+
+def test_observations_that_nobody_holds_are_written_over():
+    model = economy(SIZES[1], rng=4)
+    places = {model.households.observe().ctypes.data for _ in range(5)}
+    assert len(places) == 1
+    assert model.fork().households.observe().ctypes.data not in places
+
+
 def test_a_subclass_sees_acts_and_is_rewarded_in_its_own_way_beside_the_others():
     model = economy(policy="random")
     model.households.recast([1, 5], Saver)

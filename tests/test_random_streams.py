@@ -8,7 +8,11 @@ import reference
 from scipy import stats
 
 from macro_mesa.random_streams import (
+    BATCH,
     Purpose,
+    fill_first,
+    fill_races,
+    fill_sequences,
     fill_uniform,
     generator,
     next_pair,
@@ -55,6 +59,30 @@ def test_philox_and_splitmix_agree_with_plain_python():
         for _ in range(5):
             state, *pair = next_pair(np.uint64(state))
             assert tuple(pair) == slow.pair()
+
+
+@pytest.mark.parametrize("number", [1, BATCH - 1, BATCH, 2 * BATCH + 3])
+def test_draws_made_at_once_are_those_made_one_by_one(number):
+    purpose, month, first = int(Purpose.SHOPPING), 11, 4_000_000_000
+    out, choices, delays = np.empty(number), np.empty((3, number), np.int32), np.empty((3, number))
+    agents, sequences = np.arange(first, first + number)[::-1].copy(), np.empty(number, np.uint64)
+    fill_first(out, KEY, month, purpose, first)
+    fill_sequences(sequences, KEY, month, purpose, agents)
+    kept = sequences.copy()
+    fill_races(choices, delays, sequences, 7)
+    for place, agent in enumerate(agents.tolist()):
+        assert out[place] == uniform(KEY, month, purpose, first + place)
+        assert kept[place] == seed_sequence(KEY, month, purpose, agent)
+        state = kept[place]
+        for draw in range(3):
+            state, choice, luck = next_pair(np.uint64(state))
+            assert choices[draw, place] == int(choice * 7)
+            assert delays[draw, place] == pytest.approx(-np.log(luck), rel=1e-15)
+    table = np.empty((number, 3), dtype=np.float32)
+    fill_uniform(table, KEY, month, purpose)
+    for row in range(number):
+        block = np.array(uniforms(KEY, month, purpose, row)[:3], dtype=np.float32)
+        np.testing.assert_array_equal(table[row], np.minimum(block, np.float32(0.99999994)))
 
 
 def test_draws_are_uniform():

@@ -33,7 +33,7 @@ class CentralBank(MacroAgent):
     def observe(cls, population: Population) -> np.ndarray:
         """What the central bank knows: last month's published statistics and its own rate."""
         model = population.model
-        observations = np.empty((population.size, SPACE.size), dtype=np.float32)
+        observations = population.blank_observations()
         _observe(observations, population.table, model.economy, model.parameter_record, SPACE.low, SPACE.high)
         return observations
 

@@ -51,7 +51,7 @@ class CommercialBank(MacroAgent):
     def observe(cls, population: Population) -> np.ndarray:
         """What each bank knows: its books, its rivals' mean rates, the policy rate and published statistics."""
         model = population.model
-        observations = np.empty((population.size, SPACE.size), dtype=np.float32)
+        observations = population.blank_observations()
         _observe(observations, population.table, model.central_banks.table, model.economy, SPACE.low, SPACE.high)
         return observations
 

@@ -70,7 +70,7 @@ class Firm(MacroAgent):
     def observe(cls, population: Population) -> np.ndarray:
         """What each firm knows: its books, its sales, a few rivals' prices and published statistics."""
         model = population.model
-        observations = np.empty((population.size, SPACE.size), dtype=np.float32)
+        observations = population.blank_observations()
         _observe(
             observations, population.table, model.commercial_banks.table, model.economy,
             model.parameter_record, model.key, model.month,

@@ -60,7 +60,7 @@ class Household(MacroAgent):
     def observe(cls, population: Population) -> np.ndarray:
         """What each household knows: its books, its own bank's rates and published statistics."""
         model = population.model
-        observations = np.empty((population.size, SPACE.size), dtype=np.float32)
+        observations = population.blank_observations()
         _observe(observations, population.table, model.commercial_banks.table, model.economy, SPACE.low, SPACE.high)
         return observations
 

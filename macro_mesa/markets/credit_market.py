@@ -15,7 +15,7 @@ from macro_mesa.agents.firm import equity
 from macro_mesa.compiled import jit
 from macro_mesa.ledger import FIRMS_CAPITAL, FIRMS_CURRENT, HOUSEHOLDS
 from macro_mesa.population import Population
-from macro_mesa.random_streams import Purpose, next_pair, seed_sequence, shuffle, uniform, uniforms
+from macro_mesa.random_streams import BATCH, Purpose, fill_first, fill_races, fill_sequences, shuffle, uniforms
 
 if TYPE_CHECKING:
     from macro_mesa.model import MacroModel
@@ -25,15 +25,18 @@ if TYPE_CHECKING:
 def switch_banks(depositors, first_agent, banks, parameters, key, month):
     """Some depositors compare their bank with another one and choose between them by a logit in deposit rates."""
     p = parameters[0]
-    for i in range(len(depositors)):
-        chance, choice, taste, _ = uniforms(key, month, Purpose.SWITCHING, first_agent + i)
-        if chance >= p.switching_rate:
-            continue
-        here = depositors[i].bank_id
-        there = int(choice * len(banks))
-        gain = banks[there].deposit_rate - banks[here].deposit_rate
-        if there != here and taste * (1.0 + np.exp(-gain / p.deposit_noise)) < 1.0:
-            ledger.move_account(depositors, i, banks, there)
+    chances = np.empty(BATCH)
+    for start in range(0, len(depositors), BATCH):
+        fill_first(chances, key, month, Purpose.SWITCHING, first_agent + start)
+        for i in range(start, min(start + BATCH, len(depositors))):
+            if chances[i - start] >= p.switching_rate:
+                continue
+            _, choice, taste, _ = uniforms(key, month, Purpose.SWITCHING, first_agent + i)
+            here = depositors[i].bank_id
+            there = int(choice * len(banks))
+            gain = banks[there].deposit_rate - banks[here].deposit_rate
+            if there != here and taste * (1.0 + np.exp(-gain / p.deposit_noise)) < 1.0:
+                ledger.move_account(depositors, i, banks, there)
 
 
 @jit
@@ -45,18 +48,26 @@ def quote_loans(borrowers, first_agent, banks, parameters, key, month):
     p = parameters[0]
     rates = banks["lending_rate"]
     reluctance = np.exp(np.minimum((rates - rates.min()) / p.loan_quote_noise, 500.0))
-    for i in range(len(borrowers)):
-        sequence = seed_sequence(key, month, Purpose.LOAN_QUOTES, first_agent + i)
-        offer = borrowers[i].lender_id if borrowers[i].debt > 0.0 else borrowers[i].bank_id
-        best = np.inf
-        for _ in range(p.loan_quotes):
-            sequence, choice, luck = next_pair(sequence)
-            arrival = -np.log(luck) * reluctance[offer]
-            if arrival < best:
-                best = arrival
-                borrowers[i].quoted_lender = offer
-            offer = int(choice * len(banks))
-        borrowers[i].quoted_rate = banks[borrowers[i].quoted_lender].lending_rate
+    sequences = np.empty(BATCH, np.uint64)
+    others = np.empty((p.loan_quotes, BATCH), np.int32)
+    delays = np.empty((p.loan_quotes, BATCH))
+    for start in range(0, len(borrowers), BATCH):
+        agents = np.arange(first_agent + start, first_agent + min(start + BATCH, len(borrowers)))
+        fill_sequences(sequences[: len(agents)], key, month, Purpose.LOAN_QUOTES, agents)
+        fill_races(others, delays, sequences[: len(agents)], len(banks))
+        for place in range(len(agents)):
+            i = start + place
+            offer = borrowers[i].lender_id if borrowers[i].debt > 0.0 else borrowers[i].bank_id
+            preferred = borrowers[i].quoted_lender
+            best = np.inf
+            for quote in range(p.loan_quotes):
+                arrival = delays[quote, place] * reluctance[offer]
+                if arrival < best:
+                    best = arrival
+                    preferred = offer
+                offer = others[quote, place]
+            borrowers[i].quoted_lender = preferred
+            borrowers[i].quoted_rate = rates[preferred]
 
 
 @jit
@@ -118,7 +129,7 @@ def clear(households, firms, banks, economy, parameters, flows, key, month):
         banks[b].approvals = 0
         banks[b].new_loans = 0.0
     number = len(households)
-    order = np.empty(number + len(firms), np.int64)
+    order = np.empty(number + len(firms), np.int32)
     applicants = 0
     for i in range(number):
         wants = households[i].loan_request > 0.0
@@ -176,16 +187,18 @@ def service_debt(borrowers, i, banks, flows, current, capital):
 
 
 @jit
-def default_strikes(borrowers, i, income, multiplier, hazard, key, month, agent):
+def default_strikes(borrowers, i, income, multiplier, hazard, draw):
     """Whether a default unrelated to missed payments strikes: a hazard rising with debt service."""
     burden = min(borrowers[i].debt_service / max(income, 1.0e-9), 1.0)
-    return uniform(key, month, Purpose.DEFAULT, agent) < hazard * multiplier * burden
+    return draw < hazard * multiplier * burden
 
 
 @jit
 def settle_household_debts(households, banks, economy, parameters, flows, revaluations, key, month):
     """Households' debt service; defaults after the grace months or by hazard are written off."""
     p = parameters[0]
+    draws = np.empty(len(households))
+    fill_first(draws, key, month, Purpose.DEFAULT, 0)
     for i in range(len(households)):
         households[i].defaulted = False
         households[i].debt_service = 0.0
@@ -196,9 +209,7 @@ def settle_household_debts(households, banks, economy, parameters, flows, revalu
         service_debt(households, i, banks, flows, HOUSEHOLDS, HOUSEHOLDS)
         multiplier = economy[0].default_multiplier
         overdue = households[i].arrears > p.grace_months
-        if overdue or default_strikes(
-            households, i, households[i].income, multiplier, p.default_hazard, key, month, i
-        ):
+        if overdue or default_strikes(households, i, households[i].income, multiplier, p.default_hazard, draws[i]):
             recovered = min(households[i].deposits, p.default_recovery * households[i].debt)
             ledger.repay(households, i, banks, flows, HOUSEHOLDS, recovered)
             ledger.write_off(households, i, banks, revaluations, households[i].debt)
@@ -213,6 +224,8 @@ def settle_firm_debts(firms, first_agent, banks, economy, parameters, flows, key
     """Firms' debt service; ``defaulted`` marks those struck by the hazard, for the failure stage."""
     p = parameters[0]
     multiplier = economy[0].default_multiplier
+    draws = np.empty(len(firms))
+    fill_first(draws, key, month, Purpose.DEFAULT, first_agent)
     for f in range(len(firms)):
         firms[f].defaulted = False
         firms[f].debt_service = 0.0
@@ -220,9 +233,7 @@ def settle_firm_debts(firms, first_agent, banks, economy, parameters, flows, key
         if firms[f].debt <= 0.0:
             continue
         firms[f].interest = service_debt(firms, f, banks, flows, FIRMS_CURRENT, FIRMS_CAPITAL)
-        firms[f].defaulted = default_strikes(
-            firms, f, firms[f].revenue, multiplier, p.default_hazard, key, month, first_agent + f
-        )
+        firms[f].defaulted = default_strikes(firms, f, firms[f].revenue, multiplier, p.default_hazard, draws[f])
 
 
 @jit

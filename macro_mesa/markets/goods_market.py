@@ -13,94 +13,91 @@ from macro_mesa import ledger
 from macro_mesa.aggregates import price_relative
 from macro_mesa.compiled import inlined, jit
 from macro_mesa.ledger import CONSUMPTION, FIRMS_CAPITAL, FIRMS_CURRENT, HOUSEHOLDS, INVESTMENT
-from macro_mesa.random_streams import Purpose, next_pair, seed_sequence, shuffle
+from macro_mesa.random_streams import BATCH, Purpose, fill_races, fill_sequences, shuffle
 
 if TYPE_CHECKING:
     from macro_mesa.model import MacroModel
 
 SOLD_OUT = 1.0e-9  # units in stock
 _NOBODY = -1
+_PRICE, _STOCK, _SOLD, _REVENUE = range(4)  # columns of the shelves
 
 
 @inlined
-def rank_sellers(sellers, scores, disadvantage, key, month, agent):
-    """Sample sellers and draw their exponential race: the earliest is preferred, one at infinity never comes."""
-    number = len(disadvantage)
-    sequence = seed_sequence(key, month, Purpose.SHOPPING, agent)
-    for quote in range(len(sellers)):
-        sequence, choice, luck = next_pair(sequence)
-        f = int(choice * number)
-        sellers[quote] = f
-        scores[quote] = -np.log(luck) * disadvantage[f]
-
-
-@inlined
-def refuse(sellers, scores, own):
-    """A firm does not buy from itself."""
-    for quote in range(len(sellers)):
-        if sellers[quote] == own:
-            scores[quote] = np.inf
-
-
-@inlined
-def next_seller(sellers, scores):
-    """The preferred seller not yet visited, or nobody."""
+def next_seller(sellers, scores, place):
+    """The preferred seller not yet visited by the buyer in this place of the batch, or nobody."""
     best = 0
+    lowest = scores[0, place]
     for quote in range(1, len(sellers)):
-        if scores[quote] < scores[best]:
-            best = quote
-    if scores[best] == np.inf:
+        earlier = scores[quote, place] < lowest
+        best = quote if earlier else best
+        lowest = scores[quote, place] if earlier else lowest
+    if lowest == np.inf:
         return _NOBODY
-    scores[best] = np.inf
-    return sellers[best]
+    scores[best, place] = np.inf
+    return sellers[best, place]
 
 
 @inlined
-def buy(money, units, sellers, scores, disadvantage, prices, stocks, sold, revenue):
+def buy(money, units, sellers, scores, place, disadvantage, shelves):
     """Buy up to ``units`` with up to ``money`` over the ranked sellers; returns units bought and money spent."""
     bought = 0.0
     spent = 0.0
     while bought < units and spent < money * (1.0 - 1.0e-12):
-        f = next_seller(sellers, scores)
+        f = next_seller(sellers, scores, place)
         if f == _NOBODY:
             break
-        quantity = min((money - spent) / prices[f], units - bought, stocks[f])
-        cost = min(quantity * prices[f], money - spent)
-        stocks[f] -= quantity
-        if stocks[f] <= 0.0:
+        price = shelves[f, _PRICE]
+        quantity = min((money - spent) / price, units - bought, shelves[f, _STOCK])
+        cost = min(quantity * price, money - spent)
+        shelves[f, _STOCK] -= quantity
+        if shelves[f, _STOCK] <= 0.0:
             disadvantage[f] = np.inf  # sold out
-        sold[f] += quantity
-        revenue[f] += cost
+        shelves[f, _SOLD] += quantity
+        shelves[f, _REVENUE] += cost
         bought += quantity
         spent += cost
     return bought, spent
 
 
 @jit
-def trade(money, units, first_firm, prices, stocks, parameters, key, month):
-    """Let all buyers shop in random order; ``money`` and ``units`` (buyers,) are what each wants to spend and buy.
+def trade(money, plans, prices, stocks, parameters, key, month):
+    """Let all buyers shop in random order: households, then firms; ``money`` (buyers,) is what each wants to spend.
 
-    Works on a few contiguous arrays so that random visits stay within the cache.  Returns units bought and
-    money spent by buyer, units sold and revenue by seller; ``stocks`` falls by what is sold.
+    ``plans`` (firms,) are the units that firms want to buy; households buy what their money is good for.
+    Returns units bought and money spent by buyer, units sold and revenue by seller; ``stocks`` falls by what is sold.
+    Draws are made a batch of buyers at a time, and what a visit changes lies in one place in memory.
     """
     p = parameters[0]
+    first_firm = len(money) - len(plans)
     disadvantage = np.where(stocks > 0.0, (prices / prices.mean()) ** (1.0 / p.quote_noise), np.inf)
-    sold = np.zeros(len(prices))
-    revenue = np.zeros(len(prices))
-    bought = np.zeros(len(money))
-    spent = np.zeros(len(money))
-    sellers = np.empty(p.shopping_quotes, np.int64)
-    scores = np.empty(p.shopping_quotes)
-    order = np.arange(len(money))
+    shelves = np.zeros((len(prices), 4))
+    for f in range(len(prices)):
+        shelves[f, _PRICE] = prices[f]
+        shelves[f, _STOCK] = stocks[f]
+    purchases = np.empty((len(money), 2))
+    sequences = np.empty(BATCH, np.uint64)
+    sellers = np.empty((p.shopping_quotes, BATCH), np.int32)
+    scores = np.empty((p.shopping_quotes, BATCH))
+    order = np.arange(len(money)).astype(np.int32)
     shuffle(order, key, month, Purpose.GOODS_QUEUE)
-    for buyer in order:
-        rank_sellers(sellers, scores, disadvantage, key, month, buyer)
-        if buyer >= first_firm:
-            refuse(sellers, scores, buyer - first_firm)
-        bought[buyer], spent[buyer] = buy(
-            money[buyer], units[buyer], sellers, scores, disadvantage, prices, stocks, sold, revenue
-        )  # fmt: skip
-    return bought, spent, sold, revenue
+    for start in range(0, len(order), BATCH):
+        batch = order[start : start + BATCH]
+        fill_sequences(sequences[: len(batch)], key, month, Purpose.SHOPPING, batch)
+        fill_races(sellers, scores, sequences[: len(batch)], len(prices))
+        for place in range(len(batch)):
+            buyer = batch[place]
+            units = np.inf
+            for quote in range(len(sellers)):
+                scores[quote, place] *= disadvantage[sellers[quote, place]]
+            if buyer >= first_firm:
+                units = plans[buyer - first_firm]
+                for quote in range(len(sellers)):  # a firm does not buy from itself
+                    if sellers[quote, place] == buyer - first_firm:
+                        scores[quote, place] = np.inf
+            purchases[buyer] = buy(money[buyer], units, sellers, scores, place, disadvantage, shelves)
+    stocks[:] = shelves[:, _STOCK]
+    return purchases[:, 0], purchases[:, 1], shelves[:, _SOLD], shelves[:, _REVENUE]
 
 
 @jit
@@ -123,7 +120,7 @@ def clear(households, firms, banks, economy, parameters, flows, key, month):
     """
     number = len(households)
     money = np.empty(number + len(firms))
-    units = np.full(number + len(firms), np.inf)
+    plans = np.empty(len(firms))
     prices = np.empty(len(firms))
     stocks = np.empty(len(firms))
     taste = economy[0].taste
@@ -131,10 +128,10 @@ def clear(households, firms, banks, economy, parameters, flows, key, month):
         money[i] = min(households[i].consumption_rate * taste, 1.0) * households[i].deposits
     for f in range(len(firms)):
         money[number + f] = firms[f].deposits
-        units[number + f] = firms[f].investment_plan
+        plans[f] = firms[f].investment_plan
         prices[f] = firms[f].price
         stocks[f] = firms[f].inventory
-    bought, spent, sold, revenue = trade(money, units, number, prices, stocks, parameters, key, month)
+    bought, spent, sold, revenue = trade(money, plans, prices, stocks, parameters, key, month)
     economy[0].price_level *= price_relative(firms, revenue)
     for i in range(number):
         ledger.debit(households, i, banks, flows, CONSUMPTION, HOUSEHOLDS, spent[i])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from macro_mesa.compiled import jit
-from macro_mesa.random_streams import Purpose, shuffle, uniform, uniforms
+from macro_mesa.random_streams import Purpose, fill_first, shuffle, uniform, uniforms
 
 if TYPE_CHECKING:
     from macro_mesa.model import MacroModel
@@ -51,8 +51,10 @@ def separate(households, firms, parameters, key, month):
     """End jobs by chance, then those above the firms' targets, starting at a random household."""
     p = parameters[0]
     number = len(households)
+    draws = np.empty(number)
+    fill_first(draws, key, month, Purpose.SEPARATION, 0)
     for i in range(number):
-        if households[i].employed and uniform(key, month, Purpose.SEPARATION, i) < p.separation_rate:
+        if households[i].employed and draws[i] < p.separation_rate:
             dismiss(households, i, firms)
     start = int(uniform(key, month, Purpose.LAYOFF, 0) * number)
     trim(households, firms, start, number)
@@ -69,7 +71,7 @@ def match(households, firms, parameters, key, month):
         firms[f].vacancies = open_posts[f]
         firms[f].hires = 0
         firms[f].applicants = 0
-    seekers = np.empty(len(households), np.int64)
+    seekers = np.empty(len(households), np.int32)
     number = 0
     for i in range(len(households)):
         if not households[i].employed:
@@ -94,8 +96,10 @@ def set_wage_offers(firms, parameters, key, month):
     """Move each firm's wage offer by the tightness of its own queue, and index it in part to the target."""
     p = parameters[0]
     indexation = 1.0 + p.wage_indexation * p.inflation_target / 12.0
+    draws = np.empty(len(firms))
+    fill_first(draws, key, month, Purpose.WAGE_OFFER, 0)
     for f in range(len(firms)):
-        draw = uniform(key, month, Purpose.WAGE_OFFER, f)
+        draw = draws[f]
         if firms[f].hires < firms[f].vacancies:
             firms[f].wage_offer *= 1.0 + p.wage_raise * draw
         elif firms[f].applicants > firms[f].vacancies:
