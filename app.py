@@ -16,6 +16,8 @@ from visualization.dashboard import Dashboard
 
 # Solara's own banner would lie over the last chart
 solara.server.settings.theme.show_banner = False
+# and nobody is told that it runs
+solara.server.settings.telemetry.mixpanel_enable = False
 
 ROOTS = (Path.cwd(), *(Path(root) for root in os.environ.get("MACRO_MESA_ROOTS", "").split(os.pathsep) if root))
 

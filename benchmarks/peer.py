@@ -6,9 +6,9 @@ numba, which is here anyway.
 """
 
 import contextlib
-import logging
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 from measuring import MS, Target, in_turn, median, months, ratios, sized, spread, table, thread_seconds
@@ -20,13 +20,14 @@ from macro_mesa.config import ConfigError
 SIZES = {610: (500, 100, 10), 12_200: (10_000, 2_000, 200), 30_500: (25_000, 5_000, 500)}
 AGENT_MONTHS = 600_000  # about as many in a round
 WARM_UP = 24
+PROGRAM = Path(__file__).with_name("peer_process.py")
 
 
 class Peer:
     """BAM Engine in a process of its own, which answers how long it took for so many periods."""
 
     def __init__(self, households: int, firms: int, banks: int) -> None:
-        command = [sys.executable, __file__, *map(str, (households, firms, banks))]
+        command = [sys.executable, str(PROGRAM), *map(str, (households, firms, banks))]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def seconds(self, periods: int) -> float:
@@ -42,20 +43,6 @@ class Peer:
     def close(self) -> None:
         """End the process."""
         self._process.communicate()
-
-
-def answer_for_the_peer(households: int, firms: int, banks: int) -> None:
-    """The other process: build BAM Engine's economy, then time as many periods as each line asks for."""
-    import bamengine
-    from bamengine.events._internal import goods_market
-
-    if not goods_market.HAS_NUMBA:
-        sys.exit("BAM Engine does not find numba: it would run without its compiled loops")
-    economy = bamengine.Simulation.init(n_firms=firms, n_households=households, n_banks=banks, seed=1)
-    logging.disable()
-    for line in sys.stdin:
-        number = int(line)
-        print(thread_seconds(lambda: [economy.step() for _ in range(number)]), flush=True)  # noqa: B023
 
 
 def measure(quick: bool, repeats: int) -> dict[str, Any]:
@@ -97,7 +84,3 @@ def targets(result: dict[str, Any]) -> list[Target]:
         promise = f"random policies, {int(agents):,} agents: at most bamengine[fast]'s time"
         found.append(Target(promise, f"{ratio:.2f} of it", ratio <= 1.0))
     return found
-
-
-if __name__ == "__main__":
-    answer_for_the_peer(*map(int, sys.argv[1:]))

@@ -1,6 +1,6 @@
 """Economies of growing size under learned policies: a month, memory, building, and the books, on one core.
 
-Every size runs in a process of its own, so that its memory is its own.  A limit of address space guards the machine.
+Every size runs in a process of its own, so that its memory is its own, and with a limit on what it may ask for.
 """
 
 import json
@@ -28,7 +28,7 @@ from measuring import (
 # households: firms and banks in proportion
 SIZES = {10**k: (10**k, 10 ** (k - 1), max(2, 5 * 10 ** (k // 2 - 1))) for k in range(2, 8)}
 MONTHS = {100: 240, 1_000: 120, 10_000: 60, 100_000: 12, 1_000_000: 6, 10_000_000: 4}
-GUARD = 21 * 2**30  # bytes of address space
+GUARD = 20 * 2**30  # bytes of memory that a process may ask for
 LIMITS = {1_000_000: (2.0, None), 10_000_000: (25.0, 20.0)}  # seconds a month, GiB
 EXPONENT, RESIDUAL = 1.1, 1e-9
 
@@ -75,7 +75,7 @@ def measure(quick: bool, repeats: int) -> dict[str, Any]:
 
 
 def _guard() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (GUARD, GUARD))
+    resource.setrlimit(resource.RLIMIT_DATA, (GUARD, GUARD))
 
 
 def exponent(sizes: dict[str, Any], first: int = 10**4, last: int = 10**6) -> float | None:

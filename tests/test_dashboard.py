@@ -12,6 +12,8 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import SMALL, economy, history
+from solara.server import kernel_context
+from solara.server.kernel import Kernel
 
 import run_model
 from macro_mesa import ConfigError, MacroModel
@@ -22,8 +24,15 @@ from visualization.dashboard import export, figures, page_policies
 from visualization.dashboard import session as session_module
 from visualization.dashboard.archive import Archive, observe_frame, record_last_month
 from visualization.dashboard.ensemble import Ensemble
-from visualization.dashboard.folders import checkpoint_folder, read_statistics, run_folders, statistics_file
+from visualization.dashboard.folders import (
+    MAX_STATISTICS_BYTES,
+    checkpoint_folder,
+    read_statistics,
+    run_folders,
+    statistics_file,
+)
 from visualization.dashboard.live import LivePanels, new_panel
+from visualization.dashboard.page import _watcher
 from visualization.dashboard.pictures import Picture
 from visualization.dashboard.presets import PRESETS, apply_preset, preset_of
 from visualization.dashboard.session import RATE_SHOCK, Session
@@ -106,6 +115,17 @@ def test_a_play_stops_when_nobody_watches():
     session.play()
     assert session.snapshot.value.month == 0
     assert not session.playing.value
+
+
+def test_nobody_watches_once_the_last_page_has_gone():
+    context = kernel_context.VirtualKernelContext(id="1", kernel=Kernel(), session_id="1")
+    with context:
+        watched = _watcher()
+        assert not watched()
+        context.page_status["page"] = kernel_context.PageStatus.CONNECTED
+        assert watched()
+        context.page_status["page"] = kernel_context.PageStatus.DISCONNECTED
+        assert not watched()
 
 
 def test_a_page_stops_at_its_last_month(monkeypatch):
@@ -288,12 +308,34 @@ def test_run_folders_are_found_and_read(tmp_path):
     assert read_statistics(statistics_file(text, roots)) == {"updates": []}
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"updates": 3}', "\xff"])
+@pytest.mark.parametrize("content", ["", "[]", '{"updates": 3}', "\xff", "[" * 200_000])
 def test_damaged_statistics_are_one_sentence(tmp_path, content):
     path = tmp_path / "train_stats.json"
     path.write_text(content, encoding="latin-1")
     with pytest.raises(ConfigError, match=r"train_stats\.json"):
         read_statistics(path)
+
+
+def test_statistics_too_large_are_not_read(tmp_path):
+    path = tmp_path / "train_stats.json"
+    with path.open("wb") as file:
+        file.truncate(MAX_STATISTICS_BYTES + 1)  # a sparse file takes no room
+    with pytest.raises(ConfigError, match="larger than"):
+        read_statistics(path)
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\0b", "x" * 2_000])
+def test_a_name_that_no_folder_has_is_refused(name, tmp_path):
+    with pytest.raises(ConfigError, match="name a run folder"):
+        statistics_file(name, [tmp_path])
+
+
+def test_a_shock_far_away_is_refused():
+    for shock in (Shock("cost", 0.1, 10**400, 1), Shock("cost", 0.1, 1, 10**400)):
+        with pytest.raises(ConfigError, match="starts by month 100,000"):
+            SMALL_SETTINGS.with_shocks((shock,))
+    with pytest.raises(ConfigError, match="at most 20 shocks"):
+        SMALL_SETTINGS.with_shocks((RATE_RISE,) * 21)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need rights there")

@@ -166,11 +166,11 @@ def test_ray_repeats_the_task_of_an_actor_that_died(execute, tmp_path):
 def test_closing_ends_workers_in_the_midst_of_a_task(execute):  # the last of those that share an executor
     if isinstance(execute, Serial):
         pytest.skip("has no workers")
-    finished = execute.stream(nap, [0.0, 300.0, 300.0])
+    finished = execute.stream(nap, [0.0, 3000.0, 3000.0])
     next(finished)
     start = time.monotonic()
     finished.close()
-    assert time.monotonic() - start < 60.0
+    assert time.monotonic() - start < 900.0
 
 
 # --- workers
@@ -255,7 +255,7 @@ def test_ctrl_c_in_a_terminal_ends_it_quietly(engine, tmp_path):
         assert process.stdout.readline() == "started\n", process.communicate()
         time.sleep(0.5)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers too
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=900)
     finally:
         process.kill()
     assert process.returncode == 130

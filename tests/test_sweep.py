@@ -1,5 +1,6 @@
 """Sweeps: what a run writes, what a resumed sweep recomputes, and what is said of failures."""
 
+import contextlib
 import json
 import os
 import signal
@@ -190,21 +191,22 @@ def test_a_killed_sweep_goes_on_to_the_same_bytes(tmp_path):
             start_new_session=True,
         )  # fmt: skip
 
-    killed = start("--config", path, "--output-dir", tmp_path / "killed")
-    deadline = time.monotonic() + 300.0
-    while len(list(tmp_path.glob("killed/*/data/model/*/run-*"))) < 5:
-        assert time.monotonic() < deadline
-        assert killed.poll() is None, killed.communicate()
-        time.sleep(0.01)
-    os.killpg(killed.pid, signal.SIGKILL)
-    killed.communicate()
-    (folder,) = (tmp_path / "killed").iterdir()
-    done = {file: file.stat().st_mtime_ns for file in folder.glob("data/model/*/run-*")}
-    assert 5 <= len(done) < 72
-    out, err = start("--resume", folder).communicate(timeout=300)
+    for attempt in range(10):  # a busy machine may kill it too late
+        killed = start("--config", path, "--output-dir", tmp_path / f"killed{attempt}")
+        while len(list(tmp_path.glob(f"killed{attempt}/*/data/model/*/run-*"))) < 5 and killed.poll() is None:
+            time.sleep(0.01)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(killed.pid, signal.SIGKILL)
+        out, err = killed.communicate()
+        (folder,) = (tmp_path / f"killed{attempt}").iterdir()
+        done = {file: file.stat().st_mtime_ns for file in folder.glob("data/model/*/run-*")}
+        if len(done) < 72:
+            break
+    assert 5 <= len(done) < 72, err
+    out, err = start("--resume", folder).communicate(timeout=900)
     assert out.splitlines()[-1] == str(folder), err
     assert {file: file.stat().st_mtime_ns for file in done} == done
-    out, err = start("--config", path, "--output-dir", tmp_path / "whole").communicate(timeout=300)
+    out, err = start("--config", path, "--output-dir", tmp_path / "whole").communicate(timeout=900)
     whole = Path(out.splitlines()[-1])
     assert files(folder / "data") == files(whole / "data")
     assert (folder / "results.json").read_bytes() == (whole / "results.json").read_bytes()

@@ -9,12 +9,13 @@ from macro_mesa import ConfigError
 
 MAX_STATISTICS_BYTES = 64 * 2**20
 MAX_LISTED = 50
+MAX_NAME = 1_000  # characters
 
 
 def allowed_folder(text: str, roots: Sequence[Path]) -> Path:
     """The folder that ``text`` names, seen from the first root; links are followed before it is judged."""
     text = text.strip()
-    if not text or "\0" in text:
+    if not text or "\0" in text or len(text) > MAX_NAME:
         raise ConfigError("name a run folder, such as experiments/experiment_20260101-120000_1")
     folder = (roots[0] / text).resolve()
     if not any(folder.is_relative_to(root.resolve()) for root in roots):
@@ -46,7 +47,7 @@ def read_statistics(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path.name} is larger than the {MAX_STATISTICS_BYTES >> 20} MB that this page reads")
     try:
         content = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path.name} cannot be read: {error}") from None
     if not isinstance(content, dict) or not isinstance(content.get("updates"), list):
         raise ConfigError(f"{path.name} is no training statistics: it has no list of updates")

@@ -10,6 +10,7 @@ import solara
 
 from macro_mesa import ConfigError, Parameters
 from macro_mesa.shocks import Shock
+from macro_mesa.spaces import CENTRAL_BANK
 from visualization.dashboard.folders import checkpoint_folder
 from visualization.dashboard.messages import sentence
 from visualization.dashboard.presets import apply_preset
@@ -20,6 +21,15 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 RUN_FOLDER = "run folder"
+RULES = ("rule", "random")
+CENTRAL_BANK_RULES = ("taylor", "inertial_taylor", "constant")
+MAX_TYPED = 500  # characters of a field, and of what its refusal quotes
+
+
+def policy_choices(agent_type: str, pretrained: int) -> list[str]:
+    """What can be picked for an agent type; anything else has to be a run folder that may be read."""
+    rules = (*RULES, *CENTRAL_BANK_RULES) if agent_type == CENTRAL_BANK else RULES
+    return [*rules, *(f"pretrained:{number}" for number in range(1, pretrained + 1)), RUN_FOLDER]
 
 
 @dataclass(frozen=True)
@@ -60,7 +70,14 @@ class Forms:
         if choice == RUN_FOLDER:
             self._refuse(_policy_key(agent_type), Refusal("", "name a run folder below the working folder"))
             return
-        self._type(_policy_key(agent_type), choice, lambda settings: settings.with_policy(agent_type, choice))
+        offered = policy_choices(agent_type, self._session.pretrained)
+
+        def change(settings: Settings) -> Settings:
+            if choice not in offered:  # a list can be made to say anything: no path may come in this way
+                raise ConfigError(f"the policy must be one of {', '.join(offered)}")
+            return settings.with_policy(agent_type, choice)
+
+        self._type(_policy_key(agent_type), choice, change)
 
     def type_folder(self, agent_type: str, text: str) -> None:
         """The run folder of a policy as typed."""
@@ -108,9 +125,11 @@ class Forms:
 
     def _try(self, key: str, text: str, accept: Callable[[], None]) -> None:
         try:
+            if not isinstance(text, str) or len(text) > MAX_TYPED:
+                raise ConfigError(f"at most {MAX_TYPED} characters fit here")
             accept()
         except Exception as error:
-            self._refuse(key, Refusal(text, sentence(error, logger)))
+            self._refuse(key, Refusal(str(text)[:MAX_TYPED], sentence(error, logger)))
         else:
             self._forget(key)
 

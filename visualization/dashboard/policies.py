@@ -3,22 +3,14 @@
 
 import solara
 
-from macro_mesa.spaces import AGENT_TYPES, CENTRAL_BANK
+from macro_mesa.spaces import AGENT_TYPES
 from visualization.dashboard.fields import TextField
 from visualization.dashboard.folders import run_folders
-from visualization.dashboard.forms import RUN_FOLDER
+from visualization.dashboard.forms import RUN_FOLDER, policy_choices
 from visualization.dashboard.session import Session
 from visualization.style import AGENT_TITLES
 
-RULES = ("rule", "random")
-CENTRAL_BANK_RULES = ("taylor", "inertial_taylor", "constant")
 ALL = "All agents"
-
-
-def choices(agent_type: str, pretrained: int) -> list[str]:
-    """What can be picked for an agent type."""
-    rules = (*RULES, *CENTRAL_BANK_RULES) if agent_type == CENTRAL_BANK else RULES
-    return [*rules, *(f"pretrained:{number}" for number in range(1, pretrained + 1)), RUN_FOLDER]
 
 
 @solara.component
@@ -26,7 +18,7 @@ def PoliciesPanel(session: Session):
     """One pick for all agents, or one for each type."""
     solara.HTML(tag="h2", unsafe_innerHTML="Policies")
     common = session.settings.value.common_policy
-    offered = [choice for choice in choices("", session.pretrained) if choice != RUN_FOLDER]
+    offered = [choice for choice in policy_choices("", session.pretrained) if choice != RUN_FOLDER]
     own = common if common in offered else "several"
     solara.Select(
         ALL, values=[*offered, *(["several"] if own == "several" else [])], value=own,
@@ -48,7 +40,7 @@ def PolicyPicker(session: Session, agent_type: str):
     title, key = AGENT_TITLES[agent_type], f"policy of {agent_type}"
     choice = session.settings.value.policies[agent_type]
     refusal = session.forms.refused.value.get(key)
-    offered = choices(agent_type, session.pretrained)
+    offered = policy_choices(agent_type, session.pretrained)
     found = solara.use_memo(lambda: run_folders(session.roots), [])
     named = choice in offered and (refusal is None or refusal.text in offered)
     solara.Select(

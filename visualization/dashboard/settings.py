@@ -12,6 +12,7 @@ from macro_mesa.spaces import AGENT_TYPES
 # sizes at which a month and its pictures still feel live on two cores
 SIZE_CAPS = {"num_households": 20_000, "num_firms": 4_000, "num_banks": 200}
 MAX_SHOCKS = 20
+LAST_SHOCK = 100_000  # month
 FIRST_SEED = 1
 
 NOTHING, WITHOUT_SHOCKS, DEFAULTS = COMPARISONS = (
@@ -53,6 +54,8 @@ class Settings:
         """The same with other dated shocks."""
         if len(shocks) > MAX_SHOCKS:
             raise ConfigError(f"this page dates at most {MAX_SHOCKS} shocks, got {len(shocks)}")
+        if any(max(shock.start, shock.duration) > LAST_SHOCK for shock in shocks):
+            raise ConfigError(f"a shock on this page starts by month {LAST_SHOCK:,} and lasts no longer than that")
         return replace(self, shocks=shocks)
 
     def baseline(self) -> "Settings | None":
