@@ -322,7 +322,7 @@ def test_validation_scores_random_at_zero_and_the_rule_at_its_gain_over_random(m
 
 
 def test_training_keeps_the_best_and_the_last(tmp_path):
-    each, told = trainer(epochs=3, validation_interval=1, checkpoint_interval=2), []
+    each, told = trainer(epochs=3, validation_interval=1, checkpoint_interval=2, central_bank_start=0.5), []
     train(each, tmp_path, [told.append])
     assert [statistics["update"] for statistics in told] == [1, 2, 3]
     scores = [statistics["validation"]["score"] for statistics in told]
