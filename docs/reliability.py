@@ -1,7 +1,7 @@
 """Write docs/reliability.md from a run of the tests: ``python docs/reliability.py``.
 
 Every row is a test that tries a fault or a claim; a run with more cases (``MACRO_MESA_CASES``, ``MACRO_MESA_FUZZ``,
-``MACRO_MESA_KILLS``) is counted as it ran.
+``MACRO_MESA_KILLS``, ``MACRO_MESA_SOAK``, ``MACRO_MESA_SESSIONS``) is counted as it ran.
 """
 
 import re
@@ -20,6 +20,8 @@ PARTS = {
     "test_checkpoint": "Checkpoints",
     "test_crash": "Crashes, full disks, read-only folders",
     "test_fuzz": "Nonsense as input",
+    "test_soak": "Long runs in one process",
+    "test_dashboard_server": "The dashboard under hostile input",
     "test_properties": "What holds in every economy",
     "test_second_routes": "Results by a second route",
     "test_env": "The reinforcement-learning environments",
@@ -28,7 +30,8 @@ PARTS = {
 HEAD = """# Reliability
 
 Faults tried and survived, claims tested. Written by `python docs/reliability.py` from the run it made; each example
-that a random test drew is a case. For more: `MACRO_MESA_FUZZ=10000`, `MACRO_MESA_CASES=2000`, `MACRO_MESA_KILLS=25`.
+that a random test drew is a case. For more: `MACRO_MESA_FUZZ=10000`, `MACRO_MESA_CASES=2000`, `MACRO_MESA_KILLS=25`,
+`MACRO_MESA_SOAK=1` (100 years from 20 seeds, 200 cycles of training), `MACRO_MESA_SESSIONS=50`.
 """
 
 

@@ -1,6 +1,6 @@
 """Disturbances: AR(1) productivity, taste and cost, firms' own productivity, and dated shocks."""
 
-import math
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -20,6 +20,8 @@ SHOCK_KINDS = {
     "default": "added to the multiple of the default hazard (1 without shock)",
 }
 
+MAX_SIZE = sys.float_info.max  # no NaN, infinity or whole number that no float holds
+
 
 @dataclass(frozen=True)
 class Shock:
@@ -33,7 +35,7 @@ class Shock:
     def __post_init__(self) -> None:
         if not isinstance(self.kind, str) or self.kind not in SHOCK_KINDS:
             raise ConfigError(f"shock kind must be one of {', '.join(SHOCK_KINDS)}, got {self.kind!r}")
-        if isinstance(self.size, bool) or not isinstance(self.size, int | float) or not math.isfinite(self.size):
+        if isinstance(self.size, bool) or not isinstance(self.size, int | float) or not abs(self.size) <= MAX_SIZE:
             raise ConfigError(f"shock size must be a finite number, got {self.size!r}")
         for name, least in (("start", 1), ("duration", 1)):
             value = getattr(self, name)

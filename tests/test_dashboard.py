@@ -334,6 +334,10 @@ def test_a_shock_far_away_is_refused():
     for shock in (Shock("cost", 0.1, 10**400, 1), Shock("cost", 0.1, 1, 10**400)):
         with pytest.raises(ConfigError, match="starts by month 100,000"):
             SMALL_SETTINGS.with_shocks((shock,))
+    with pytest.raises(ConfigError, match="size must be a finite number"):
+        Shock("cost", 10**400, 1, 1)
+    with pytest.raises(ConfigError, match="at most 10,000 either way"):
+        SMALL_SETTINGS.with_shocks((Shock("cost", -1e308, 1, 1),))
     with pytest.raises(ConfigError, match="at most 20 shocks"):
         SMALL_SETTINGS.with_shocks((RATE_RISE,) * 21)
 

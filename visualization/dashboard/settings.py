@@ -13,6 +13,7 @@ from macro_mesa.spaces import AGENT_TYPES
 SIZE_CAPS = {"num_households": 20_000, "num_firms": 4_000, "num_banks": 200}
 MAX_SHOCKS = 20
 LAST_SHOCK = 100_000  # month
+LARGEST_SHOCK = 10_000  # times the default hazard; any other kind wrecks an economy long before
 FIRST_SEED = 1
 
 NOTHING, WITHOUT_SHOCKS, DEFAULTS = COMPARISONS = (
@@ -56,6 +57,8 @@ class Settings:
             raise ConfigError(f"this page dates at most {MAX_SHOCKS} shocks, got {len(shocks)}")
         if any(max(shock.start, shock.duration) > LAST_SHOCK for shock in shocks):
             raise ConfigError(f"a shock on this page starts by month {LAST_SHOCK:,} and lasts no longer than that")
+        if any(abs(shock.size) > LARGEST_SHOCK for shock in shocks):
+            raise ConfigError(f"the size of a shock on this page is at most {LARGEST_SHOCK:,} either way")
         return replace(self, shocks=shocks)
 
     def baseline(self) -> "Settings | None":
