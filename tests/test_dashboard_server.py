@@ -44,8 +44,9 @@ def server(tmp_path_factory):
     direct = dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost")
     with served(tmp_path_factory.mktemp("server") / "log", proxies | direct) as (address, process):
         yield address, process
-    # Solara's own command asks for a newer version as it starts; the page itself wants nothing
-    assert {wanted.split()[1] for wanted in outgoing.wanted} <= {"pypi.org:443"}
+    # Solara's own command asks for a newer version as it starts, and for paths below /_solara/cdn that no asset has
+    # (two of ``PATHS``); the page itself wants nothing
+    assert {wanted.split()[1] for wanted in outgoing.wanted} <= {"pypi.org:443", "cdn.jsdelivr.net:443"}
 
 
 @pytest.fixture(scope="module")
