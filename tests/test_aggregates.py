@@ -142,7 +142,8 @@ def test_statistics_again_from_the_agents(policy):
         }
         for name, value in expected.items():
             assert found[name] == pytest.approx(value, rel=1e-10, abs=1e-12), name
-        potential = model.economy["productivity"][0] * ((1 - model.parameters.natural_unemployment) * len(households)) ** 0.7
+        workers = (1 - model.parameters.natural_unemployment) * len(households)
+        potential = model.economy["productivity"][0] * workers**0.7
         potential *= (found.capital / model.parameters.opening_capital) ** 0.3
         assert found.output_gap == pytest.approx(math.log(found.gdp / potential))
         assert found.new_household_loans >= households.debt.sum() - new_households - 1e-9

@@ -32,8 +32,8 @@ def test_output_is_cobb_douglas_and_capital_wears():
 
 def hours_offered(model):
     """Hours that each firm's workers offer."""
-    households = model.households
-    return np.bincount(households.employer_id[households.employed], households.hours[households.employed], len(model.firms))
+    households, employed = model.households, model.households.employed
+    return np.bincount(households.employer_id[employed], households.hours[employed], len(model.firms))
 
 
 def test_a_firm_calls_the_hours_that_its_planned_production_needs():
@@ -51,8 +51,8 @@ def test_a_firm_calls_the_hours_that_its_planned_production_needs():
     np.testing.assert_allclose(firms.production, wanted, atol=1e-12)
     assert firms.utilization[0] == 1.0
     assert firms.utilization[-1] < 0.5
-    worked = model.households.hours_worked
-    np.testing.assert_allclose(np.bincount(np.maximum(model.households.employer_id, 0), worked, len(firms)), firms.labor)
+    employer, worked = np.maximum(model.households.employer_id, 0), model.households.hours_worked
+    np.testing.assert_allclose(np.bincount(employer, worked, len(firms)), firms.labor)
     assert (worked[~model.households.employed] == 0.0).all()
 
 

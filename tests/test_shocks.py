@@ -69,7 +69,8 @@ def test_shocks_move_the_economy_the_right_way():
     assert difference("productivity", -0.1, "gdp")[7] < 0.0
     assert difference("demand", -0.3, "consumption")[7] < 0.0
     assert difference("default", 300.0, "write_offs")[7] > 0.0
-    paid = [m.firms.wage_bill.sum() / (m.firms.labor * m.firms.wage_offer).sum() for m in twins("cost", 0.2, months=1, full_capacity=True)]
+    pair = twins("cost", 0.2, months=1, full_capacity=True)
+    paid = [m.firms.wage_bill.sum() / (m.firms.labor * m.firms.wage_offer).sum() for m in pair]
     assert paid[1] - paid[0] == pytest.approx(0.2, abs=1e-3)
 
 
