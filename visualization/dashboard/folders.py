@@ -1,6 +1,7 @@
 """Run folders that a person names on the page: only those below the allowed roots are ever read."""
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ def allowed_folder(text: str, roots: Sequence[Path]) -> Path:
     folder = (roots[0] / text).resolve()
     if not any(folder.is_relative_to(root.resolve()) for root in roots):
         raise ConfigError(f"{text} is outside the folders that this page may read: {', '.join(map(str, roots))}")
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # unlike Path.is_dir it takes a name too long for any folder
         raise ConfigError(f"{text} is not a folder")
     return folder
 

@@ -125,7 +125,9 @@ class Forms:
 
     def _try(self, key: str, text: str, accept: Callable[[], None]) -> None:
         try:
-            if not isinstance(text, str) or len(text) > MAX_TYPED:
+            if not isinstance(text, str):
+                raise ConfigError(f"text is expected here, got {text!r}"[:MAX_TYPED])
+            if len(text) > MAX_TYPED:
                 raise ConfigError(f"at most {MAX_TYPED} characters fit here")
             accept()
         except Exception as error:
