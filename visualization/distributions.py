@@ -46,7 +46,7 @@ def lorenz(quantities: Mapping[str, np.ndarray], width: float = style.PANEL_WIDT
     for number, (name, values) in enumerate(quantities.items()):
         values = _finite(values)
         if values.sum() > 0.0:
-            label = f"{name}: Gini {gini(values):.2f}"
+            label = f"{name} {gini(values):.2f}"
             colour, dashes = PALETTE[number % len(PALETTE)], DASHES[number % len(DASHES)]
             axes.plot(*lorenz_curve(values), color=colour, linestyle=dashes, linewidth=1.8, label=label)
         else:
@@ -55,8 +55,8 @@ def lorenz(quantities: Mapping[str, np.ndarray], width: float = style.PANEL_WIDT
         style.say(axes, f"no positive total: {', '.join(without)}" if without else "no quantity was given")
     style.percent_axis(axes.xaxis)
     style.percent_axis(axes.yaxis)
-    style.dress(axes, "Lorenz curve", "agents from the poorest on, %", "share of the total, %")
-    style.set_title(axes, "Lorenz curve", room=True)
+    style.dress(axes, "Lorenz curve, Gini coefficients", "agents from the poorest on, %", "share of the total, %")
+    style.set_title(axes, "Lorenz curve, Gini coefficients", room=True)
     return figure
 
 

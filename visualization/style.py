@@ -57,7 +57,7 @@ def new_panel(
     Fixed margins are quicker to draw than a layout engine's, and keep panels side by side in line.
     """
     figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
-    box = (left / width, bottom / height, 1.0 - (left + 0.09) / width, 1.0 - (bottom + top) / height)
+    box = (left / width, bottom / height, 1.0 - (left + 0.16) / width, 1.0 - (bottom + top) / height)
     return figure, figure.add_axes(box)
 
 

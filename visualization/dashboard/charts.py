@@ -9,6 +9,7 @@ from solara.alias import rv, rw
 
 from visualization.dashboard.pictures import LiveDraw, picture
 
+WIDE = 8.0  # inches from which a picture is scrolled on a phone, not shrunk until nobody can read it
 SHOWN = 125  # pixels an inch takes at most, so that letters have one size on all pages
 
 
@@ -19,8 +20,9 @@ def Chart(name: str, draw: LiveDraw, dependencies: list[Any]):
     if shown.fault:
         solara.Warning(f"{name} cannot be drawn: {shown.fault}")
     else:
+        wide = " economy-wide" if shown.width > WIDE else ""
         with rv.Html(
-            tag="figure", class_="economy-chart", style_=f"max-width: {SHOWN * shown.width:.0f}px",
+            tag="figure", class_=f"economy-chart{wide}", style_=f"max-width: {SHOWN * shown.width:.0f}px",
             attributes={"role": "img", "aria-label": f"Chart: {name}"},
         ):  # fmt: skip
             rw.Image(value=shown.content, format="png")

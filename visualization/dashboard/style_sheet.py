@@ -10,13 +10,15 @@ CSS = """
   align-items: end; }
 .economy-pick { display: grid; grid-template-columns: repeat(auto-fit, minmax(220px, 1fr)); gap: 4px 24px;
   align-items: end; max-width: 760px; }
-.economy-chart { margin: 0; }
+.economy-chart { margin: 0; overflow-x: auto; }
+.economy-wide img { min-width: 860px; }
 .economy-chart img { width: 100%; height: auto; }
 .economy-help { font-size: 12px; color: #555555; line-height: 1.3; display: block; margin-top: -12px; }
 .economy-refusal { font-size: 12px; color: #B3261E; line-height: 1.3; }
 .economy-changed { border-left: 3px solid #0072B2; padding-left: 6px; }
 .economy-shock { padding: 8px 0 4px 8px; background: #F6F6F6; }
-.economy-shock-cells { display: grid; grid-template-columns: 1fr 1fr 1fr; column-gap: 8px; }
+.economy-shock-cells { display: grid; grid-template-columns: 1fr 1fr; gap: 14px 8px; }
+.economy-shock .economy-help { margin-top: 0; }
 .economy-table { overflow-x: auto; }
 .economy-table table { border-collapse: collapse; font-size: 13px; }
 .economy-table caption { text-align: left; font-weight: bold; padding: 6px 0; }
