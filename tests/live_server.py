@@ -75,7 +75,7 @@ class Client:
         self._line = connect(
             f"{self.address.replace('http', 'ws')}/jupyter/api/kernels/{self.kernel}/channels?session_id={self.page}",
             additional_headers={"Cookie": self._cookie}, max_size=None, open_timeout=PATIENCE,
-            ping_interval=None,
+            ping_interval=None, max_queue=None,  # reads on while others are heard, and so answers the server's pings
         )  # fmt: skip
         self.socket = self._line.__enter__()
 

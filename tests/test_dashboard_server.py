@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from live_server import ROOT, Client, served
 
-SESSIONS = int(os.environ.get("MACRO_MESA_SESSIONS", "8"))
+SESSIONS = int(os.environ.get("MACRO_MESA_SESSIONS", "4"))
 MAX_SHOWN = 700  # characters beside a field
 pytestmark = pytest.mark.slow
 
