@@ -63,6 +63,17 @@ def history(model: MacroModel) -> pd.DataFrame:
     return model.datacollector.get_model_vars_dataframe()
 
 
+@pytest.fixture
+def one_thread():
+    """torch on one thread, whatever ran before."""
+    import torch  # most tests need none
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The policies of a training of a few updates, all four types having learned."""

@@ -7,7 +7,6 @@ import ipyvuetify as v
 import numpy as np
 import pytest
 import solara
-import torch
 from conftest import SIZES, history, run, sized
 from pettingzoo.test import parallel_api_test, parallel_seed_test
 
@@ -64,14 +63,6 @@ def test_gymnasium_s_environment_check():
         # only environments made through gymnasium's registry have a spec
         warnings.filterwarnings("ignore", message=".*not able to test alternative render modes")
         gymnasium.utils.env_checker.check_env(CentralBankEnv(12, **SMALL), skip_render_check=True)
-
-
-@pytest.fixture
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.mark.slow

@@ -17,12 +17,7 @@ SIZE = 4
 MONTHS, AGENTS = 6, 40
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def learner(seed: int = 0, agent_type: str = "household", **settings: Any) -> PPOLearner:

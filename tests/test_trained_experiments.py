@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from conftest import SHORT_TRAINING, SIZES, SMALL, economy
 
 import run_model
@@ -31,12 +30,7 @@ PRIVATE = AGENT_TYPES[:3]
 TINY = ["--pairs", "2", "--epochs", "1", "--set", "training.economies=2", "--set", "training.rollout_months=4"]
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def trainer(seed=7, **settings) -> Trainer:

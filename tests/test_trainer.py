@@ -20,12 +20,7 @@ from policies.vector import LockstepEconomies
 FIXED_EPOCHS = {"household": 1, "firm": 2, "commercial_bank": 3, "central_bank": 5}
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def trainer(parameters=SMALL, seed=7, ppo=None, shocks=(), **settings) -> Trainer:
