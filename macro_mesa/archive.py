@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 MAX_DESCRIPTION_BYTES = 16 * 2**20
-MAX_HEADER_BYTES = 2**20
+MAX_HEADER_BYTES = 100_000_000  # what safetensors itself allows; an economy of a training state takes 19 kB
 MAX_ARRAYS_BYTES = 16 * 2**30
 SEAL = "sha256"
 

@@ -30,10 +30,10 @@ class TrainingConfig(BaseModel):
     sim_length: int = Field(default=120, ge=2, le=100_000, description="months of an episode")
     economies: int = Field(default=16, ge=1, le=1024, description="economies stepped in lockstep")
     rollout_months: int = Field(default=40, ge=2, le=10_000, description="months between updates")
-    staging: Literal["simultaneous", "private_first", "sequential"] = Field(
+    staging: Literal["simultaneous", "private_first", "central_bank_last", "sequential"] = Field(
         default="private_first",
-        description="who learns when: all at once; private agents first, then the central bank too; or households, "
-        "then firms and banks, then the central bank",
+        description="who learns when: all at once; private agents first, then the central bank too; the same, but "
+        "private agents rest once it learns; or households, then firms and banks, then the central bank",
     )
     central_bank_start: float = Field(
         default=0.7, ge=0, le=1, description="share of training after which a staged central bank learns"
@@ -97,12 +97,20 @@ class TrainingConfig(BaseModel):
         free = tuple(kind for kind in AGENT_TYPES if kind not in self.fixed)
         return tuple(kind for kind in self._stage(progress) if kind in free) or free
 
+    def acting_types(self, progress: float) -> tuple[str, ...]:
+        """Whose learners act at a share of training done: those that learn, and those that rest after it."""
+        learning = self.learning_types(progress)
+        rested = self.staging == "central_bank_last" and CENTRAL_BANK in learning
+        return tuple(kind for kind in AGENT_TYPES if kind not in self.fixed) if rested else learning
+
     def _stage(self, progress: float) -> tuple[str, ...]:
         central_bank = progress >= self.central_bank_start
         if self.staging == "simultaneous":
             return AGENT_TYPES
         if self.staging == "sequential" and progress < self.central_bank_start / 2:
             return (HOUSEHOLD,)
+        if self.staging == "central_bank_last" and central_bank:
+            return (CENTRAL_BANK,)
         return AGENT_TYPES if central_bank else (HOUSEHOLD, FIRM, COMMERCIAL_BANK)
 
 

@@ -97,7 +97,7 @@ class Trainer:
         if self.config.start_from is None:
             return
         arrays, _ = load_checkpoint(Path(self.config.start_from))
-        for kind in self.config.learning_types(1.0):
+        for kind in self.config.acting_types(1.0):
             checkpoint_policy(kind, self.config.start_from, self.economy_parameters)  # refuses what does not fit
             self.learners[kind].start_from(below(arrays, f"{kind}."))
         self._blind()
@@ -135,11 +135,11 @@ class Trainer:
     def seats(self, progress: float) -> dict[str, list[Policy | None]]:
         """Who acts for each type in each economy: None is the learner."""
         number = self.config.economies_at(progress)
-        learning = self.config.learning_types(progress)
+        acting = self.config.acting_types(progress)
         seats: dict[str, list[Policy | None]] = {}
         for kind in AGENT_TYPES:
             held = self.fixed.get(kind) or RuleOfThumb(kind, self.economy_parameters)
-            seats[kind] = [None if kind in learning else held] * number
+            seats[kind] = [None if kind in acting else held] * number
         taylor = NoisyTaylor(self.economy_parameters)
         paths = (WanderingRate(), taylor, taylor)
         for place, economy in enumerate(self.exploring(progress)):
@@ -283,8 +283,9 @@ class Trainer:
         The score is the mean over the types that learn now of the reward's gain over random, in units of the
         distance between random and rule, each between -2 and 2 so that no type outweighs the others.
         """
-        learning = self.config.learning_types((self.update - 1) / self.config.epochs)
-        learned = {kind: policy for kind, policy in self.policies().items() if kind in learning}
+        progress = (self.update - 1) / self.config.epochs
+        learning, acting = self.config.learning_types(progress), self.config.acting_types(progress)
+        learned = {kind: policy for kind, policy in self.policies().items() if kind in acting}
         policies: dict[str, Any] = {**self.fixed, **learned}
         returns = self._returns(policies)
         ways = []
@@ -311,7 +312,7 @@ class Trainer:
     def learned(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Arrays and meta of the policies alone: networks and observation scales of all types that are not fixed."""
         arrays, meta = self._description()
-        kinds = self.config.learning_types(1.0)
+        kinds = self.config.acting_types(1.0)
         prefixes = tuple(f"{kind}.{part}." for kind in kinds for part in ("network", "normalizer"))
         for part in ("spaces", "learners"):
             meta[part] = {kind: meta[part][kind] for kind in kinds}

@@ -238,6 +238,13 @@ def test_a_header_beyond_its_bound_is_refused_though_the_file_is_sound(folder):
         load_checkpoint(folder)
 
 
+def test_the_state_of_hundreds_of_economies_can_be_read_again(tmp_path):
+    """64 economies have 12,000 arrays, and a header of more than a megabyte."""
+    arrays = {f"economy.{number // 200}.{'column' * 10}.{number}": np.zeros(1) for number in range(12_000)}
+    save_checkpoint(tmp_path / "many", arrays, META)
+    assert load_checkpoint(tmp_path / "many")[0].keys() == arrays.keys()
+
+
 @pytest.mark.parametrize(
     "content",
     [

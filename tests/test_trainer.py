@@ -10,13 +10,15 @@ from conftest import SHORT_TRAINING, SIZES, SMALL, economy, history, sized
 from macro_mesa import MacroModel, Parameters
 from macro_mesa.policy import RandomPolicy
 from macro_mesa.rules import RuleOfThumb
-from macro_mesa.spaces import AGENT_TYPES, SPACES
+from macro_mesa.spaces import AGENT_TYPES, CENTRAL_BANK, SPACES
 from policies.checkpoint import CheckpointError
 from policies.config import TrainingConfig, ppo_configs
+from policies.learned import LearnedPolicy
 from policies.rate_paths import NoisyTaylor, WanderingRate
 from policies.trainer import TRAINING_SEEDS, Trainer, train
 from policies.vector import LockstepEconomies
 
+PRIVATE = tuple(kind for kind in AGENT_TYPES if kind != CENTRAL_BANK)
 FIXED_EPOCHS = {"household": 1, "firm": 2, "commercial_bank": 3, "central_bank": 5}
 
 
@@ -52,7 +54,13 @@ def lockstep(each: Trainer, months: int, kinds=AGENT_TYPES, **seats) -> Lockstep
 
 # --- going on
 @pytest.mark.parametrize(
-    "settings", [{"staging": "simultaneous"}, {"staging": "private_first"}, {"central_bank_economies": 3}]
+    "settings",
+    [
+        {"staging": "simultaneous"},
+        {"staging": "private_first"},
+        {"staging": "central_bank_last", "central_bank_start": 0.5},
+        {"central_bank_economies": 3},
+    ],
 )
 def test_updates_in_two_runs_are_the_updates_of_one(settings, tmp_path):
     whole, first = (trainer(**settings) for _ in range(2))
@@ -237,6 +245,22 @@ def test_the_central_bank_learns_only_after_its_start():
     assert each.seats(0.49)["central_bank"].count(None) == 0
     assert each.seats(0.5)["central_bank"].count(None) == 1
     assert [type(seat) for seat in each.seats(0.0)["central_bank"]] == [WanderingRate, NoisyTaylor]
+
+
+def test_private_agents_rest_and_still_act_once_the_central_bank_learns_alone(tmp_path):
+    each = trainer(epochs=4, staging="central_bank_last", central_bank_start=0.5, exploration_share=0.0)
+    assert each.config.acting_types(0.0) == each.config.learning_types(0.0) == PRIVATE
+    assert each.config.learning_types(0.5) == (CENTRAL_BANK,)
+    assert each.config.acting_types(0.5) == AGENT_TYPES
+    update(each, 2)
+    before = {kind: weights(each, kind) for kind in AGENT_TYPES}
+    (statistics,) = update(each, 1)
+    assert {kind for kind in AGENT_TYPES if kind in statistics} == {CENTRAL_BANK}
+    assert [kind for kind in AGENT_TYPES if moved(before[kind], weights(each, kind))] == [CENTRAL_BANK]
+    assert all(each.economies.learned_in(kind) == [0, 1] for kind in AGENT_TYPES)
+    each.save_best(tmp_path / "best")
+    restored = MacroModel(**SMALL, policy=str(tmp_path / "best"), rng=1)
+    assert isinstance(restored.policies["household"], LearnedPolicy)
 
 
 def test_a_staged_central_bank_may_learn_in_more_economies():
