@@ -158,6 +158,10 @@ class PPOLearner:
         normalized = self._normalized(observations)
         return Decision(*self.twin.act(normalized, draws), self.twin.value(normalized))
 
+    def choose(self, observations: np.ndarray, draws: np.ndarray) -> np.ndarray:
+        """The actions of `act` alone, (n, heads) int64; raises as `act`."""
+        return self.twin.choose(self._normalized(observations), draws)
+
     def act_greedy(self, observations: np.ndarray) -> np.ndarray:
         """The most probable actions, (n, heads) int64, of observations (n, d); raises as `act`."""
         return self.twin.act_greedy(self._normalized(observations))

@@ -88,11 +88,14 @@ class LockstepEconomies:
         learned = self.learned_in(kind)
         observations = [model.populations[kind].observe() for model in self.models]
         draws = [model.action_draws(kind) for model in self.models]
+        recorded = kind in self.rollouts  # those who rest need no values
         if learned:
             start = time.perf_counter()
-            decision = self.learners[kind].act(
-                np.concatenate([observations[k] for k in learned]), np.concatenate([draws[k] for k in learned])
-            )
+            seen, drawn = np.concatenate([observations[k] for k in learned]), np.concatenate([draws[k] for k in learned])
+            if recorded:
+                actions, log_probability, value = self.learners[kind].act(seen, drawn)
+            else:
+                actions = self.learners[kind].choose(seen, drawn)
             self.seconds["inference"] += time.perf_counter() - start
         first = 0
         for k, model in enumerate(self.models):
@@ -102,10 +105,11 @@ class LockstepEconomies:
                 continue
             rows = slice(first, first + len(observations[k]))
             first = rows.stop
-            model.populations[kind].apply(decision.actions[rows])
-            model.datacollector.record_decision(
-                kind, observations[k], decision.actions[rows], decision.log_probability[rows], decision.value[rows]
-            )
+            model.populations[kind].apply(actions[rows])
+            if recorded:
+                model.datacollector.record_decision(
+                    kind, observations[k], actions[rows], log_probability[rows], value[rows]
+                )
 
     def final_values(self, kind: str, economy: int) -> np.ndarray:
         """Value (agents,) of the state an economy is in now: what a truncation bootstraps from."""
