@@ -91,7 +91,8 @@ class LockstepEconomies:
         recorded = kind in self.rollouts  # those who rest need no values
         if learned:
             start = time.perf_counter()
-            seen, drawn = np.concatenate([observations[k] for k in learned]), np.concatenate([draws[k] for k in learned])
+            seen = np.concatenate([observations[k] for k in learned])
+            drawn = np.concatenate([draws[k] for k in learned])
             if recorded:
                 actions, log_probability, value = self.learners[kind].act(seen, drawn)
             else:
