@@ -93,8 +93,8 @@ class Parameters(BaseModel):
     default_recovery: float = _entry(0.4, "credit", "share of debt", "calibration", "Share of debt that a defaulting household repays if its deposits allow.", ge=0.0, le=1.0)
     loan_quotes: int = _entry(3, "credit", "banks", "docs/decisions.md", "Banks that a borrower compares, its lender among them.", ge=1, le=100)
     loan_quote_noise: float = _entry(0.005, "credit", "annual", "logit demand", "Scale of the Gumbel noise with which borrowers rank lending rates.", gt=0.0, le=0.1)
-    deposit_noise: float = _entry(0.01, "banking", "annual", "logit demand", "Scale of the logistic noise with which depositors compare deposit rates.", gt=0.0, le=0.1)
-    switching_rate: float = _entry(0.05, "banking", "a month", "calibration", "Chance that a depositor compares its bank with another one.", ge=0.0, le=1.0)
+    deposit_noise: float = _entry(0.0025, "banking", "annual", "logit demand", "Scale of the logistic noise with which depositors compare deposit rates.", gt=0.0, le=0.1)
+    switching_rate: float = _entry(0.1, "banking", "a month", "calibration", "Chance that a depositor compares its bank with another one.", ge=0.0, le=1.0)
 
     # --- central bank and treasury
     inflation_target: float = _entry(0.02, "central bank", "annual", "specification", "Inflation target.", ge=-0.05, le=0.2)
@@ -115,7 +115,7 @@ class Parameters(BaseModel):
     wage_raise: float = _entry(0.007, "labour market", "a month", "calibration", "Largest rise of the wage offer of a firm with an unfilled vacancy.", ge=0.0, le=0.2)
     wage_cut: float = _entry(0.004, "labour market", "a month", "calibration", "Largest cut of the wage offer of a firm with more applicants than vacancies.", ge=0.0, le=0.2)
     vacancy_limit: float = _entry(0.25, "labour market", "share of workers", "docs/decisions.md", "Posts a firm may keep open, at least one.", ge=0.0, le=10.0)
-    wage_indexation: float = _entry(0.5, "labour market", "share", "calibration", "Share of the inflation target by which wage offers rise of themselves.", ge=0.0, le=1.5)
+    wage_indexation: float = _entry(1.0, "labour market", "share", "calibration", "Share of the inflation target by which wage offers rise of themselves.", ge=0.0, le=1.5)
     natural_unemployment: float = _entry(0.08, "labour market", "share", "calibration", "Unemployment at which potential output is measured.", ge=0.0, lt=1.0)
 
     # --- goods market
@@ -135,7 +135,7 @@ class Parameters(BaseModel):
     # --- rewards
     consumption_reference: float = _entry(0.8, "rewards", "units a month", "opening consumption", "Consumption at which its utility is zero.", gt=0.0, le=100.0)
     labor_disutility: float = _entry(0.88, "rewards", "utility", "first-order condition at the opening", "Weight on squared hours, halved.", ge=0.0, le=100.0)
-    savings_utility: float = _entry(0.087, "rewards", "utility", "first-order condition at the opening", "Weight on log real deposits.", ge=0.0, le=100.0)
+    savings_utility: float = _entry(0.075, "rewards", "utility", "first-order condition at the opening", "Weight on log real deposits.", ge=0.0, le=100.0)
     debt_disutility: float = _entry(0.0013, "rewards", "utility", "calibration", "Weight on squared debt in monthly wages.", ge=0.0, le=100.0)
     default_penalty: float = _entry(1.0, "rewards", "utility", "calibration", "Utility lost at default.", ge=0.0, le=1000.0)
     equity_charge: float = _entry(0.07, "rewards", "annual share of equity", "cost of capital", "Return on equity that a firm must earn before its reward is positive.", ge=0.0, le=1.0)

@@ -122,8 +122,8 @@ SPACES: dict[str, Space] = {
             _O("unemployment", "10 x share", 0.0, 10.0, "published unemployment"),
         ),
         heads=(
-            Head("lending_rate", "annual", (-0.0015, -0.0005, 0.0, 0.0005, 0.0015), "change of the posted lending rate (posted_rate)"),
-            Head("deposit_rate", "annual", (-0.0015, -0.0005, 0.0, 0.0005, 0.0015), "change of the posted deposit rate (posted_rate)"),
+            Head("lending_rate", "annual", (-0.001, -0.0003, 0.0, 0.0003, 0.001), "change of the posted lending rate (posted_rate)"),
+            Head("deposit_rate", "annual", (-0.001, -0.0003, 0.0, 0.0003, 0.001), "change of the posted deposit rate (posted_rate)"),
             Head("risk_tolerance", "multiple", (0.5, 1.0, 1.5), "multiple of the usual debt-service and leverage caps"),
         ),
     ),
@@ -145,7 +145,7 @@ SPACES: dict[str, Space] = {
             _O("savings_taste", "-", -1.0, 1.0, "own taste for savings less one"),
         ),
         heads=(
-            Head("consumption", "share of cash on hand a month", (0.11, 0.13, 0.149, 0.17, 0.20), "budget for goods"),
+            Head("consumption", "share of cash on hand a month", (0.124, 0.136, 0.149, 0.163, 0.179), "budget for goods"),
             Head("borrowing", "months of wage", (0.0, 1.0, 2.0), "loan applied for"),
             Head("labor_supply", "hours", (0.5, 1.0), "hours offered, full time 1"),
         ),
