@@ -46,7 +46,11 @@ class TrainingConfig(BaseModel):
         "agents then learn from as many of their number as before; null: as many as before it",
     )
     exploration_share: float = Field(
-        default=0.5, ge=0, le=1, description="share of economies kept under exploratory rates once it learns"
+        default=0.5,
+        ge=0,
+        le=1,
+        description="share of economies with rate surprises, kept under exploratory rates while private agents learn "
+        "beside the central bank",
     )
     checkpoint_interval: int = Field(default=10, ge=1, le=100_000, description="updates between checkpoints")
     validation_interval: int = Field(default=25, ge=1, le=100_000, description="updates between validations")
@@ -99,9 +103,13 @@ class TrainingConfig(BaseModel):
 
     def acting_types(self, progress: float) -> tuple[str, ...]:
         """Whose learners act at a share of training done: those that learn, and those that rest after it."""
-        learning = self.learning_types(progress)
-        rested = self.staging == "central_bank_last" and CENTRAL_BANK in learning
-        return tuple(kind for kind in AGENT_TYPES if kind not in self.fixed) if rested else learning
+        if self.private_agents_rest(progress):
+            return tuple(kind for kind in AGENT_TYPES if kind not in self.fixed)
+        return self.learning_types(progress)
+
+    def private_agents_rest(self, progress: float) -> bool:
+        """Whether the central bank learns alone, among agents who have learned before."""
+        return self.staging == "central_bank_last" and CENTRAL_BANK in self.learning_types(progress)
 
     def _stage(self, progress: float) -> tuple[str, ...]:
         central_bank = progress >= self.central_bank_start

@@ -117,7 +117,7 @@ class Trainer:
         seed = int(entropy.generate_state(1)[0]) % TRAINING_SEEDS
         self.episodes += 1
         shocks = list(self.shocks)
-        if economy in self.exploring(1.0):
+        if economy in self.surprised(self.update / self.config.epochs):
             shocks += rate_surprises(self.config.sim_length, np.random.default_rng(entropy))
         # every seat is filled by lockstep training, so the policy named here never acts
         return MacroModel(**self.parameters, policy="random", shocks=shocks, rng=seed)
@@ -127,10 +127,21 @@ class Trainer:
         if CENTRAL_BANK in self.config.fixed:
             return []
         number = self.config.economies_at(progress)
-        learning = CENTRAL_BANK in self.config.learning_types(progress)
-        exploring = round(self.config.exploration_share * number) if learning else number
-        # spread evenly, so that they are not tied to one phase of the episode
-        return [place * number // exploring for place in range(exploring)]
+        if CENTRAL_BANK not in self.config.learning_types(progress):
+            return list(range(number))
+        return [] if self.config.private_agents_rest(progress) else self._share_of(number)
+
+    def surprised(self, progress: float) -> list[int]:
+        """Numbers of the economies whose rate also jumps: no learning central bank should find its seat taken."""
+        if self.config.staging != "central_bank_last":
+            return self.exploring(1.0)
+        exploring = self.exploring(progress)
+        return self._share_of(len(exploring)) if exploring else []
+
+    def _share_of(self, number: int) -> list[int]:
+        """The exploration share of so many economies, spread evenly over the phases of the episode."""
+        chosen = round(self.config.exploration_share * number)
+        return [place * number // chosen for place in range(chosen)]
 
     def seats(self, progress: float) -> dict[str, list[Policy | None]]:
         """Who acts for each type in each economy: None is the learner."""

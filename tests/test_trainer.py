@@ -248,10 +248,13 @@ def test_the_central_bank_learns_only_after_its_start():
 
 
 def test_private_agents_rest_and_still_act_once_the_central_bank_learns_alone(tmp_path):
-    each = trainer(epochs=4, staging="central_bank_last", central_bank_start=0.5, exploration_share=0.0)
+    each = trainer(epochs=4, staging="central_bank_last", central_bank_start=0.5, exploration_share=0.5)
     assert each.config.acting_types(0.0) == each.config.learning_types(0.0) == PRIVATE
     assert each.config.learning_types(0.5) == (CENTRAL_BANK,)
     assert each.config.acting_types(0.5) == AGENT_TYPES
+    assert each.exploring(0.0) == [0, 1]
+    assert each.surprised(0.0) == [0]
+    assert each.exploring(0.5) == each.surprised(0.5) == []
     update(each, 2)
     before = {kind: weights(each, kind) for kind in AGENT_TYPES}
     (statistics,) = update(each, 1)
