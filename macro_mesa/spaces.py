@@ -145,7 +145,7 @@ SPACES: dict[str, Space] = {
             _O("savings_taste", "-", -1.0, 1.0, "own taste for savings less one"),
         ),
         heads=(
-            Head("consumption", "share of cash on hand a month", (0.13, 0.146, 0.163, 0.182, 0.204), "budget for goods"),
+            Head("consumption", "share of cash on hand a month", (0.119, 0.133, 0.149, 0.167, 0.187), "budget for goods"),
             Head("borrowing", "months of wage", (0.0, 1.0, 2.0), "loan applied for"),
             Head("labor_supply", "hours", (0.5, 1.0), "hours offered, full time 1"),
         ),
