@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/.installed
 CODE := macro_mesa policies visualization run_model.py app.py
 
 # the main job; ARGS comes last, so that `make run ARGS="--epochs 50"` changes one thing
-RUN := --mode train --epochs 200 --sim-length 240 --seed 1 --workers 2
+RUN := --mode train --epochs 200 --sim-length 240 --seed 1 --set training.rollout_groups=2 --workers 2
 ARGS ?=
 RUNS ?=
 

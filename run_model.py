@@ -70,7 +70,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
                         help=f"sections {', '.join(SECTIONS)}; or the keys of a sweep or calibration")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, repeatable")
     parser.add_argument("--warm-start", action="store_true", help="retrain from the run's networks (ablation)")
-    parser.add_argument("--workers", type=int, default=1, help="processes for evaluations (default 1)")
+    parser.add_argument("--workers", type=int, default=1, help="processes that train and evaluate (default 1)")
     parser.add_argument("--engine", choices=ENGINES, default="process", help="where workers run (default process)")
     parser.add_argument("--resume", type=Path, metavar="DIR", help="go on with a run's folder")
     options = parser.parse_args(arguments)
@@ -109,17 +109,20 @@ def train(options: argparse.Namespace) -> Path:
 
     if options.resume:
         path = _existing(options.resume, "--resume")
-        trainer = Trainer.load(path / "models" / "last", options.epochs)
+        trainer = Trainer.load(path / "models" / "last", options.epochs, _training_workers(options))
         updates = read_updates(path / "logs" / "train_stats.json", trainer.update)
         folder = RunFolder(path)
     else:
         settings = configuration(options)
         config = training_config(settings["training"])
-        trainer = Trainer(settings["model"], config, ppo_configs(settings["ppo"]), options.seed, settings["shocks"])
+        trainer = Trainer(
+            settings["model"], config, ppo_configs(settings["ppo"]), options.seed, settings["shocks"],
+            _training_workers(options),
+        )  # fmt: skip
         folder = RunFolder.create(options.output_dir, options.seed)
         seeds = {"run": options.seed, "held_out_from": options.held_out_seed}
         resolved = {
-            "model": trainer.economy_parameters.model_dump(),
+            "model": trainer.plan.economy_parameters.model_dump(),
             "training": config.model_dump(mode="json"),
             "ppo": {kind: ppo.model_dump(mode="json") for kind, ppo in trainer.ppo.items()},
             "shocks": settings["shocks"],
@@ -135,8 +138,15 @@ def train(options: argparse.Namespace) -> Path:
         raise
     finally:
         log.close()
-    report(folder, folder.models / "best", trainer.parameters, trainer.config.sim_length, trainer.shocks, options)
+        trainer.close()
+    plan = trainer.plan
+    report(folder, folder.models / "best", plan.parameters, trainer.config.sim_length, plan.shocks, options)
     return folder.path
+
+
+def _training_workers(options: argparse.Namespace) -> int:
+    """Processes of this machine that train, the command's own among them."""
+    return options.workers if options.engine == "process" else 1
 
 
 def _existing(path: Path, flag: str) -> Path:

@@ -58,22 +58,22 @@ def works(households: np.ndarray, inputs: int, hidden: int, outputs: int) -> dic
     asking = float((households["loan_request"] > 0.0).mean())
     layers = inputs * hidden + hidden * hidden + hidden * outputs
     return {
-        "open month": Work(lines_read=2),
+        "open month": Work(lines_read=1),
         "switch banks": Work(draws=1),
-        "quote loans": Work(lines_read=2, lines_written=1, draws=1, logarithms=3),
+        "quote loans": Work(lines_read=1, lines_written=1, draws=1, logarithms=3),
         "household: observe": Work(lines_read=3, bytes_beside=4 * inputs * 2, logarithms=4),
         "household: draw": Work(bytes_beside=4 * HEADS, draws=1),
         "household: choose": Work(
             bytes_beside=4 * inputs + 4 * HEADS + 8 * HEADS, multiply_adds=layers, tanh=2 * hidden + outputs
         ),
-        "household: act": Work(lines_read=3, lines_written=3, bytes_beside=8 * HEADS),
-        "hire and fire": Work(lines_read=2, lines_written=1, draws=1, visits=2 * jobless),
+        "household: act": Work(lines_read=1, lines_written=1, bytes_beside=8 * HEADS),
+        "hire and fire": Work(lines_read=1, lines_written=1, draws=1, visits=2 * jobless),
         "grant credit": Work(lines_read=2, lines_written=1, visits=3 * asking),
-        "work": Work(lines_read=2, lines_written=1),
+        "work": Work(lines_read=2, lines_written=2),
         "trade goods": Work(lines_read=4, lines_written=2, draws=1, logarithms=5, visits=4),
         "service debts": Work(lines_read=2, lines_written=2, draws=1),
         "pay out": Work(lines_read=2, lines_written=2),
-        "publish statistics": Work(lines_read=7, sorted=1),
+        "publish statistics": Work(lines_read=3, sorted=1),
     }  # fmt: skip
 
 

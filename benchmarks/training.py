@@ -34,15 +34,16 @@ def learner_configs() -> dict[str, PPOConfig]:
 
 
 def settings(months: int, cores: int) -> TrainingConfig:
-    """All four types learning on so many cores."""
+    """All four types learning, in groups of economies for so many cores."""
     return TrainingConfig(
-        economies=ECONOMIES, rollout_months=months, staging="simultaneous", exploration_share=0.0, threads=cores
-    )
+        economies=ECONOMIES, rollout_months=months, staging="simultaneous", exploration_share=0.0,
+        rollout_groups=cores, threads=1,
+    )  # fmt: skip
 
 
 def economies(months: int, cores: int) -> Callable[[], Round]:
     """An update of a real training run, without its baselines and validations."""
-    trainer = Trainer(sized(*SIZE), settings(months, cores), learner_configs(), seed=1)
+    trainer = Trainer(sized(*SIZE), settings(months, cores), learner_configs(), seed=1, workers=cores)
     trainer._warm_up()
     return lambda: trainer._one_update(0.0)["seconds"]
 

@@ -240,15 +240,31 @@ def move_account(depositors, i, banks, destination):
 
 
 @jit
+def clients_stocks(clients, deposits, loans):
+    """Add what clients hold and owe to their banks' ``deposits`` and ``loans`` (banks,); returns both totals."""
+    held = 0.0
+    owed = 0.0
+    for i in range(len(clients)):
+        held += clients[i].deposits
+        owed += clients[i].debt
+        deposits[clients[i].bank_id] += clients[i].deposits
+        loans[clients[i].lender_id] += clients[i].debt
+    return held, owed
+
+
+@jit
 def sector_stocks(households, firms, banks, central_bank, stocks):
-    """Fill ``stocks`` (instruments, sectors) with deposits, loans, reserves and advances, signed."""
+    """Fill ``stocks`` (instruments, sectors) with deposits, loans, reserves and advances, signed.
+
+    Returns what clients say they hold and owe at each bank, two arrays (banks,).
+    """
+    deposits = np.zeros(len(banks))
+    loans = np.zeros(len(banks))
     stocks[:] = 0.0
-    for i in range(len(households)):
-        stocks[0, HOUSEHOLDS] += households[i].deposits
-        stocks[1, HOUSEHOLDS] -= households[i].debt
-    for i in range(len(firms)):
-        stocks[0, FIRMS_CAPITAL] += firms[i].deposits
-        stocks[1, FIRMS_CAPITAL] -= firms[i].debt
+    stocks[0, HOUSEHOLDS], owed = clients_stocks(households, deposits, loans)
+    stocks[1, HOUSEHOLDS] -= owed
+    stocks[0, FIRMS_CAPITAL], owed = clients_stocks(firms, deposits, loans)
+    stocks[1, FIRMS_CAPITAL] -= owed
     for b in range(len(banks)):
         stocks[0, BANKS] -= banks[b].deposits
         stocks[1, BANKS] += banks[b].loans
@@ -256,6 +272,7 @@ def sector_stocks(households, firms, banks, central_bank, stocks):
         stocks[3, BANKS] -= banks[b].advances
     stocks[2, CENTRAL_BANK] = -central_bank[0].reserves
     stocks[3, CENTRAL_BANK] = central_bank[0].advances
+    return deposits, loans
 
 
 @jit
@@ -270,9 +287,9 @@ def open_books(households, firms, banks, central_bank, opening, stocks, flows, r
 @jit
 def close_books(households, firms, banks, central_bank, opening, stocks, flows, revaluations):
     """Complete the flow matrix; returns the relative residual of all identities."""
-    sector_stocks(households, firms, banks, central_bank, stocks)
+    deposits, loans = sector_stocks(households, firms, banks, central_bank, stocks)
     close_flows(flows, revaluations, opening, stocks)
-    return audit(households, firms, banks, central_bank, flows, stocks, revaluations, opening[1, BANKS])
+    return audit(banks, central_bank, deposits, loans, flows, stocks, revaluations, opening[1, BANKS])
 
 
 @jit
@@ -290,8 +307,11 @@ def close_flows(flows, revaluations, opening, closing):
 
 
 @jit
-def audit(households, firms, banks, central_bank, flows, stocks, revaluations, opening_loans):
-    """Largest violation of any accounting identity, relative to the largest stock in the books (deposits, mostly)."""
+def audit(banks, central_bank, deposits, loans, flows, stocks, revaluations, opening_loans):
+    """Largest violation of any accounting identity, relative to the largest stock in the books (deposits, mostly).
+
+    ``deposits`` and ``loans`` (banks,) are what clients say they hold and owe at each bank.
+    """
     worst = 0.0
     for flow in range(flows.shape[0]):
         worst = max(worst, abs(flows[flow].sum()))
@@ -301,14 +321,6 @@ def audit(households, firms, banks, central_bank, flows, stocks, revaluations, o
         worst = max(worst, abs(stocks[instrument].sum()))
     # loans change by net lending and write-offs alone
     worst = max(worst, abs(stocks[1, BANKS] - opening_loans + flows[NET_LENDING, BANKS] + revaluations[WRITE_OFFS]))
-    deposits = np.zeros(len(banks))
-    loans = np.zeros(len(banks))
-    for i in range(len(households)):
-        deposits[households[i].bank_id] += households[i].deposits
-        loans[households[i].lender_id] += households[i].debt
-    for i in range(len(firms)):
-        deposits[firms[i].bank_id] += firms[i].deposits
-        loans[firms[i].lender_id] += firms[i].debt
     for b in range(len(banks)):
         bank = banks[b]
         worst = max(worst, abs(bank.deposits - deposits[b]), abs(bank.loans - loans[b]))
@@ -346,8 +358,10 @@ class Ledger:
 
     def residual(self) -> float:
         """Largest violation of an accounting identity in the last month, relative to the largest stock."""
+        households, firms, banks, central_bank = self._tables()
+        deposits, loans = sector_stocks(households, firms, banks, central_bank, np.empty_like(self.stocks))
         opening_loans = self.opening_stocks[1, BANKS]
-        return audit(*self._tables(), self.flows, self.stocks, self.revaluations, opening_loans)
+        return audit(banks, central_bank, deposits, loans, self.flows, self.stocks, self.revaluations, opening_loans)
 
     def flow_matrix(self) -> pd.DataFrame:
         """Last month's transactions: flows by sectors with zero margins, money; receipts positive."""

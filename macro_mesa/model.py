@@ -58,7 +58,7 @@ class MacroModel(mesa.Model):
     Raises ``ConfigError`` (a ``ValueError``) in one sentence for anything that cannot be used.
     """
 
-    agent_classes: Mapping[str, type] = {
+    agent_classes: Mapping[str, type[MacroAgent]] = {
         HOUSEHOLD: Household,
         FIRM: Firm,
         COMMERCIAL_BANK: CommercialBank,

@@ -17,13 +17,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import mesa
 import numpy as np
 
-from macro_mesa.compiled import jit
+from macro_mesa.compiled import CACHE_LINE, jit
 from macro_mesa.spaces import SPACES
 
 if TYPE_CHECKING:
     from macro_mesa.model import MacroModel
-
-CACHE_LINE = 64  # bytes
 
 
 @dataclass(frozen=True)

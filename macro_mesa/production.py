@@ -6,7 +6,7 @@ from macro_mesa import ledger
 from macro_mesa.compiled import jit
 from macro_mesa.ledger import FIRMS_CURRENT, HOUSEHOLDS, WAGES
 from macro_mesa.markets.goods_market import SOLD_OUT
-from macro_mesa.markets.labor_market import dismiss
+from macro_mesa.markets.labor_market import dismiss, prefetch_employer
 from macro_mesa.random_streams import Purpose, uniform
 
 
@@ -81,21 +81,25 @@ def pay_wages(households, firms, banks, central_bank, economy, parameters, flows
         firms[f].labor = 0.0
         firms[f].wage_bill = 0.0
     call_hours(households, firms, economy, p)
+    rates = np.empty(len(firms))
+    for f in range(len(firms)):
+        rates[f] = pay_rate(firms, f, economy, p)
     due = np.zeros(len(firms))
     for i in range(len(households)):
         households[i].hours_worked = 0.0
         if households[i].employed:
             f = households[i].employer_id
-            due[f] += households[i].hours * pay_rate(firms, f, economy, p)
+            due[f] += households[i].hours * rates[f]
     jobless = np.empty(len(households), np.int32)
     number = 0
     for i in range(len(households)):
+        prefetch_employer(households, i, firms)
         if not households[i].employed:
             jobless[number] = i
             number += 1
             continue
         f = households[i].employer_id
-        wage = households[i].hours * pay_rate(firms, f, economy, p)
+        wage = households[i].hours * rates[f]
         # a firm short of money keeps as many of its workers as it can pay, chosen by lot
         if due[f] > firms[f].deposits:
             lot = uniform(key, month, Purpose.LAYOFF, 1 + i) * due[f]

@@ -47,6 +47,15 @@ class Rollout:
             final_value=np.zeros(shape, dtype=np.float32),
         )
 
+    @classmethod
+    def side_by_side(cls, parts: Sequence[Rollout]) -> Rollout:
+        """The agents of several rollouts of the same months as one, copied."""
+        columns = {
+            field.name: np.concatenate([getattr(part, field.name) for part in parts], axis=1)
+            for field in fields(cls)
+        }
+        return cls(**columns)
+
     @property
     def months(self) -> int:
         """T."""

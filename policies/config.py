@@ -29,6 +29,13 @@ class TrainingConfig(BaseModel):
     epochs: int = Field(default=500, ge=1, le=1_000_000, description="updates: one rollout and its learning each")
     sim_length: int = Field(default=120, ge=2, le=100_000, description="months of an episode")
     economies: int = Field(default=16, ge=1, le=1024, description="economies stepped in lockstep")
+    rollout_groups: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="groups of economies, each in lockstep; so many worker processes roll out side by side, and "
+        "results depend on the groups but not on the processes",
+    )
     rollout_months: int = Field(default=40, ge=2, le=10_000, description="months between updates")
     staging: Literal["simultaneous", "private_first", "central_bank_last", "sequential"] = Field(
         default="private_first",

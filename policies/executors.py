@@ -22,6 +22,7 @@ from macro_mesa.config import ConfigError
 
 ENGINES = ("serial", "process", "ray")
 SINGLE_THREADED = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+WORKER_LOST = "a worker process died, perhaps for want of memory; fewer --workers or a smaller economy need less"
 AHEAD = 2  # tasks handed out for each process: none waits for work, and results not yet taken stay few
 
 
@@ -100,16 +101,14 @@ class ProcessPool(Executor):
                         yield Finished(running.pop(future), *future.result())
         except BrokenProcessPool:
             self.close()
-            raise ConfigError(
-                "a worker process died, perhaps for want of memory; fewer --workers or a smaller economy need less"
-            ) from None
+            raise ConfigError(WORKER_LOST) from None
         finally:
             if running:
                 self.close()
 
     def _started(self) -> ProcessPoolExecutor:
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(self.workers, self._context, initializer=_ignore_interrupts)
+            self._pool = ProcessPoolExecutor(self.workers, self._context, initializer=ignore_interrupts)
         return self._pool
 
     def close(self) -> None:
@@ -258,7 +257,7 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:300]
 
 
-def _ignore_interrupts() -> None:
+def ignore_interrupts() -> None:
     """Ctrl-C reaches every process of a terminal; only the one that hands out the tasks answers it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 

@@ -4,30 +4,26 @@ import gc
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from macro_mesa import state
-from macro_mesa.config import ConfigError, Parameters
+from macro_mesa.config import ConfigError
 from macro_mesa.experiments.evaluation import evaluate
 from macro_mesa.model import MacroModel
-from macro_mesa.policy import Policy, make_policy
-from macro_mesa.rules import RuleOfThumb, SimpleRule
-from macro_mesa.spaces import AGENT_TYPES, CENTRAL_BANK, SPACES
+from macro_mesa.spaces import AGENT_TYPES, CENTRAL_BANK
+from policies.buffer import Rollout
 from policies.checkpoint import CheckpointError, below, load_checkpoint, save_checkpoint
 from policies.config import TrainingConfig, ppo_configs, training_config
+from policies.episodes import TRAINING_SEEDS, Calendar, TrainingPlan
 from policies.learned import LearnedPolicy, checkpoint_policy, space_description
-from policies.ppo import PPOConfig, PPOLearner
-from policies.rate_paths import NoisyTaylor, WanderingRate, rate_surprises
+from policies.ppo import PPOConfig
+from policies.residents import Elsewhere, Here, together
+from policies.share import RolledOut, Share, blind, joined, new_learners, remote_share
 from policies.training_state import read_training_state
-from policies.vector import LockstepEconomies
 
-TRAINING_SEEDS = 9_000  # seeds below are trained on, from here to 9,999 validated on
-MACRO = ("gdp", "inflation", "unemployment", "policy_rate", "lending_rate", "output_gap", "bankruptcies", "capital")
+STEP_SAMPLES = 1_800  # a gradient step takes as long as so many samples do, besides its own
 
 
 class Trainer:
@@ -44,52 +40,43 @@ class Trainer:
         ppo: Mapping[str, PPOConfig] | None = None,
         seed: int = 0,
         shocks: Any = (),
+        workers: int = 1,
     ) -> None:
-        self.parameters = dict(parameters)
-        self.economy_parameters = Parameters.create(parameters)
+        self.plan = TrainingPlan(parameters, config, seed, shocks)
         self.config = config
         self.ppo = dict(ppo or ppo_configs({}))
-        self.seed = seed
-        self.shocks = list(shocks)
-        torch.set_num_threads(1)  # the first weights must not depend on it; two under load are slower than one
-        self.learners = {
-            kind: PPOLearner(
-                kind, SPACES[kind].size, SPACES[kind].head_names, SPACES[kind].head_sizes, self.ppo[kind], seed
-            )
-            for kind in AGENT_TYPES
-        }
-        self.fixed: dict[str, Policy] = {
-            kind: self._fixed_policy(kind, choice) for kind, choice in config.fixed.items()
-        }
-        self._blind()
+        self.learners = new_learners(config, self.ppo, seed)
         self.update = 0
-        self.episodes = 0
         self.agent_steps = 0
         self.best_score = -np.inf
         self.scored_types: list[str] = []
         self.baselines: dict[str, dict[str, float]] = {}
         self.notes: dict[str, Any] = {}  # what else a checkpoint should tell, as JSON can hold it
         self.seconds = {"simulation": 0.0, "inference": 0.0, "learning": 0.0}
-        self.threads = ThreadPoolExecutor(config.threads)
-        self.horizons: list[int] = []
-        self.economies = LockstepEconomies([], self.learners, self.seats(0.0))
+        self.calendar = Calendar(config.sim_length)
+        self.crew = self._hire(workers)
         self._open_economies(0.0)
 
-    # --- who learns, from where, and what it sees
-    def _fixed_policy(self, kind: str, choice: str | Mapping[str, float]) -> Policy:
-        if isinstance(choice, str):
-            return make_policy(kind, choice, self.economy_parameters)
-        if kind != CENTRAL_BANK:
-            raise ConfigError(f"training: fixed.{kind} must be the name of a policy, got {dict(choice)}")
-        try:
-            return SimpleRule(self.economy_parameters, **choice)
-        except TypeError:
-            known = "inflation_response, gap_response, smoothing, neutral_rate"
-            raise ConfigError(f"training: fixed.{kind} has coefficients {known}, got {dict(choice)}") from None
+    def _hire(self, workers: int) -> list[Here | Elsewhere]:
+        """This process and further ones, the groups of economies dealt out among them."""
+        groups = range(self.config.rollout_groups)
+        workers = min(workers, max(len(groups), len(AGENT_TYPES)))  # more would have nothing to do
+        self.share = Share(
+            self.plan, self.learners, groups[::workers], threads=self.config.threads if workers == 1 else 1
+        )
+        plan = self.plan
+        shared = (plan.parameters, self.config, self.ppo, plan.seed, plan.shocks)
+        others = [Elsewhere(remote_share, *shared, groups[number::workers]) for number in range(1, workers)]
+        return [Here(self.share), *others]
 
-    def _blind(self) -> None:
-        for kind, names in self.config.blind.items():
-            self.learners[kind].normalizer.blind = np.array([SPACES[kind].column(name) for name in names], dtype=int)
+    def close(self) -> None:
+        """End the worker processes; what they hold and was not saved is lost."""
+        for member in self.crew:
+            member.close()
+
+    def _everywhere(self, method: str, *arguments: Any) -> list[Any]:
+        """Call a method of every process's share side by side; results in the processes' order."""
+        return together(self.crew, method, [arguments] * len(self.crew))
 
     def _start(self) -> None:
         """First networks and scales: those of another checkpoint, or scales of random play and networks as drawn."""
@@ -98,70 +85,19 @@ class Trainer:
             return
         arrays, _ = load_checkpoint(Path(self.config.start_from))
         for kind in self.config.acting_types(1.0):
-            checkpoint_policy(kind, self.config.start_from, self.economy_parameters)  # refuses what does not fit
+            checkpoint_policy(kind, self.config.start_from, self.plan.economy_parameters)  # refuses what does not fit
             self.learners[kind].start_from(below(arrays, f"{kind}."))
-        self._blind()
+        blind(self.learners, self.config)
 
-    # --- economies
     def _open_economies(self, progress: float) -> None:
-        """Bring the number of economies to what a share of training asks for, their ends spread over an episode."""
-        number, months = self.config.economies_at(progress), self.config.sim_length
-        present = len(self.horizons)
-        self.horizons[number:] = [max(1, months * (k + 1) // number) for k in range(present, number)]
-        self.economies.models[number:] = [self._new_model(k) for k in range(present, number)]
-        self.economies.seats = self.seats(progress)
-
-    def _new_model(self, economy: int) -> MacroModel:
-        """The next training economy; its seed follows from the run's seed and its number alone."""
-        entropy = np.random.SeedSequence([self.seed, self.episodes])
-        seed = int(entropy.generate_state(1)[0]) % TRAINING_SEEDS
-        self.episodes += 1
-        shocks = list(self.shocks)
-        if economy in self.surprised(self.update / self.config.epochs):
-            shocks += rate_surprises(self.config.sim_length, np.random.default_rng(entropy))
-        # every seat is filled by lockstep training, so the policy named here never acts
-        return MacroModel(**self.parameters, policy="random", shocks=shocks, rng=seed)
-
-    def exploring(self, progress: float) -> list[int]:
-        """Numbers of the economies under exploratory rate paths at a share of training done."""
-        if CENTRAL_BANK in self.config.fixed:
-            return []
-        number = self.config.economies_at(progress)
-        if CENTRAL_BANK not in self.config.learning_types(progress):
-            return list(range(number))
-        return [] if self.config.private_agents_rest(progress) else self._share_of(number)
-
-    def surprised(self, progress: float) -> list[int]:
-        """Numbers of the economies whose rate also jumps: no learning central bank should find its seat taken."""
-        if self.config.staging != "central_bank_last":
-            return self.exploring(1.0)
-        exploring = self.exploring(progress)
-        return self._share_of(len(exploring)) if exploring else []
-
-    def _share_of(self, number: int) -> list[int]:
-        """The exploration share of so many economies, spread evenly over the phases of the episode."""
-        chosen = round(self.config.exploration_share * number)
-        return [place * number // chosen for place in range(chosen)]
-
-    def seats(self, progress: float) -> dict[str, list[Policy | None]]:
-        """Who acts for each type in each economy: None is the learner."""
-        number = self.config.economies_at(progress)
-        acting = self.config.acting_types(progress)
-        seats: dict[str, list[Policy | None]] = {}
-        for kind in AGENT_TYPES:
-            held = self.fixed.get(kind) or RuleOfThumb(kind, self.economy_parameters)
-            seats[kind] = [None if kind in acting else held] * number
-        taylor = NoisyTaylor(self.economy_parameters)
-        paths = (WanderingRate(), taylor, taylor)
-        for place, economy in enumerate(self.exploring(progress)):
-            seats[CENTRAL_BANK][economy] = paths[place % len(paths)]
-        return seats
+        """Bring the number of economies and their seats to what a share of training asks for."""
+        self._everywhere("open", progress, self.calendar.open(self.config.economies_at(progress)))
 
     def _warm_up(self) -> None:
         """Scale the observations by two years of random play before the first rollout."""
         seen: dict[str, list[np.ndarray]] = {kind: [] for kind in AGENT_TYPES}
         for number in range(4):
-            model = MacroModel(**self.parameters, policy="random", rng=TRAINING_SEEDS + 500 + number)
+            model = MacroModel(**self.plan.parameters, policy="random", rng=TRAINING_SEEDS + 500 + number)
             for _ in range(24):
                 model.step()
                 for kind in AGENT_TYPES:
@@ -185,91 +121,71 @@ class Trainer:
             yield statistics
 
     def _one_update(self, progress: float) -> dict[str, Any]:
-        economies, months = self.economies, self.config.rollout_months
-        kinds = self.config.learning_types(progress)
+        months, kinds = self.config.rollout_months, self.config.learning_types(progress)
         start = time.perf_counter()
-        economies.seconds = {"simulation": 0.0, "inference": 0.0}
         self._open_economies(progress)
-        economies.start_rollout(kinds, months)
-        for month in range(months):
-            economies.step()
-            self._close_month(month)
+        groups = self._roll_out(kinds)
         learning = time.perf_counter()
-        statistics = self._learn(progress)
-        seconds = {**economies.seconds, "learning": time.perf_counter() - learning}
+        statistics = self._learn(joined([group.rollouts for group in groups]), progress)
+        at_once = min(len(self.crew), len(groups))
+        seconds = {part: sum(group.seconds[part] for group in groups) / at_once for part in groups[0].seconds}
+        seconds["learning"] = time.perf_counter() - learning
         for part, spent in seconds.items():
             self.seconds[part] += spent
-        agents = sum(len(population) for population in economies.models[0].populations.values())
-        self.agent_steps += agents * months * len(economies.models)
+        economies = self.config.economies_at(progress)
+        agent_months = self.plan.agents * months * economies
+        self.agent_steps += agent_months
         elapsed = time.perf_counter() - start
-        for kind, terms in self._reward_components().items():
-            if kind in statistics:
-                statistics[kind]["reward_components"] = terms
+        for kind in statistics:
+            if terms := [term for group in groups for term in group.reward_terms[kind]]:
+                names = MacroModel.agent_classes[kind].reward_names
+                statistics[kind]["reward_components"] = dict(zip(names, np.mean(terms, axis=0).tolist(), strict=True))
         return {
             "update": self.update + 1,
             "stage": "+".join(kinds),
             "agent_steps": self.agent_steps,
-            "months_per_second": months * len(economies.models) / elapsed,
-            "agent_steps_per_second": agents * months * len(economies.models) / elapsed,
+            "months_per_second": months * economies / elapsed,
+            "agent_steps_per_second": agent_months / elapsed,
             "seconds": seconds,
-            "macro": self._macro(),
+            "macro": _mean([macro for group in groups for macro in group.macro]),
             **statistics,
         }
 
-    def _learn(self, progress: float) -> dict[str, dict[str, Any]]:
-        """Update every type's learner; they share nothing, so they learn side by side on their own threads."""
-        rollouts = self.economies.rollouts
-        # the largest first, so that the small ones fill the other thread
-        order = sorted(rollouts, key=lambda kind: -rollouts[kind].agents * self.ppo[kind].sample_fraction)
-        crowd = {kind: 1.0 if kind == CENTRAL_BANK else self._share(progress) for kind in AGENT_TYPES}
-        updates = {
-            kind: self.threads.submit(
-                self.learners[kind].update, rollouts[kind], self.config.own_progress(kind, progress), crowd[kind]
-            )
-            for kind in order
+    def _roll_out(self, kinds: Sequence[str]) -> list[RolledOut]:
+        """What all groups of economies went through in a rollout, in the groups' order."""
+        others = self.crew[1:]
+        together(others, "adopt", [(self.share.states(AGENT_TYPES),)] * len(others))
+        found: dict[int, RolledOut] = {}
+        for groups in self._everywhere("roll_out", kinds, self.calendar.advance(self.config.rollout_months)):
+            found |= groups
+        return [found[group] for group in sorted(found)]
+
+    def _learn(self, rollouts: Mapping[str, Rollout], progress: float) -> dict[str, dict[str, Any]]:
+        """Update every type's learner, the types dealt out among the processes."""
+        # with more economies, private agents learn from as many samples as with few
+        crowd = min(1.0, self.config.economies / self.config.economies_at(progress))
+        lessons = {
+            kind: (rollout, self.config.own_progress(kind, progress), 1.0 if kind == CENTRAL_BANK else crowd)
+            for kind, rollout in rollouts.items()
         }
-        return {kind: updates[kind].result() for kind in rollouts}
+        shares: list[list[str]] = [[] for _ in self.crew]
+        load = [0.0] * len(self.crew)
+        # the largest first, each to whoever has least to do
+        for kind in sorted(rollouts, key=lambda kind: -self._effort(kind, rollouts[kind])):
+            least = load.index(min(load))
+            shares[least].append(kind)
+            load[least] += self._effort(kind, rollouts[kind])
+        found = together(self.crew, "learn", [({kind: lessons[kind] for kind in kinds},) for kinds in shares])
+        for states in together(self.crew[1:], "states", [(kinds,) for kinds in shares[1:]]):
+            self.share.adopt(states)
+        diagnostics = {kind: own for answer in found for kind, own in answer.items()}
+        return {kind: diagnostics[kind] for kind in rollouts}
 
-    def _share(self, progress: float) -> float:
-        """Share of the economies' private agents that keeps their samples as many as at the start."""
-        return min(1.0, self.config.economies / self.config.economies_at(progress))
-
-    def _close_month(self, month: int) -> None:
-        """End the episodes that are over, and at the rollout's end note the values of what comes next."""
-        last = month == self.config.rollout_months - 1
-        for k, model in enumerate(self.economies.models):
-            over = model.month >= self.horizons[k]
-            if not (over or last):
-                continue
-            for kind in self.economies.rollouts:
-                if self.economies.seats[kind][k] is None:
-                    columns = self.economies.columns(kind, k)
-                    columns.truncated[month] = over
-                    columns.final_value[month] = self.economies.final_values(kind, k)
-            if over:
-                self.horizons[k] = self.config.sim_length
-                self.economies.replace(k, self._new_model(k), month + 1)
-
-    def _reward_components(self) -> dict[str, dict[str, float]]:
-        """Mean over agents and economies of each term of the last month's rewards."""
-        found = {}
-        for kind in AGENT_TYPES:
-            populations = [model.populations[kind] for model in self.economies.models if model.month > 0]
-            if populations:
-                core = populations[0].core
-                terms = np.mean([core.reward_components(p).mean(axis=0) for p in populations], axis=0)
-                found[kind] = dict(zip(core.reward_names, terms.tolist(), strict=True))
-        return found
-
-    def _macro(self) -> dict[str, float]:
-        """Means of the main statistics over the rollout."""
-        recent = slice(-self.config.rollout_months, None)
-        return {
-            name: float(
-                np.mean([np.mean(m.datacollector.model_vars[name][recent]) for m in self.economies.models])
-            )
-            for name in MACRO
-        }  # fmt: skip
+    def _effort(self, kind: str, rollout: Rollout) -> float:
+        """About what a type's update takes, in samples that go through the network."""
+        ppo = self.ppo[kind]
+        samples = rollout.months * rollout.agents * ppo.sample_fraction
+        return ppo.epochs * (samples + STEP_SAMPLES * np.ceil(samples / ppo.minibatch_size))
 
     # --- validation
     def policies(self) -> dict[str, LearnedPolicy]:
@@ -280,7 +196,7 @@ class Trainer:
         """Mean monthly reward of each type on the validation seeds."""
         seeds = [TRAINING_SEEDS + k for k in range(self.config.validation_economies)]
         months = self.config.sim_length
-        summary, _ = evaluate({"policy": policy}, seeds, months, self.parameters, shocks=self.shocks)
+        summary, _ = evaluate({"policy": policy}, seeds, months, self.plan.parameters, shocks=self.plan.shocks)
         return {kind: summary["returns"][kind]["policy"]["mean"] / months for kind in AGENT_TYPES}
 
     def _baselines(self) -> dict[str, dict[str, float]]:
@@ -297,7 +213,7 @@ class Trainer:
         progress = (self.update - 1) / self.config.epochs
         learning, acting = self.config.learning_types(progress), self.config.acting_types(progress)
         learned = {kind: policy for kind, policy in self.policies().items() if kind in acting}
-        policies: dict[str, Any] = {**self.fixed, **learned}
+        policies: dict[str, Any] = {**self.plan.fixed, **learned}
         returns = self._returns(policies)
         ways = []
         for kind in learning:
@@ -309,11 +225,12 @@ class Trainer:
     def save_last(self, folder: Path) -> None:
         """Write everything that shapes the next update."""
         arrays, meta = self._description()
-        economies = [state.pack(model) for model in self.economies.models]
-        for number, (_, packed) in enumerate(economies):
-            arrays |= {f"economy.{number}.{name}": array for name, array in packed.items()}
+        packed = {economy: own for member in self._everywhere("pack") for economy, own in member.items()}
+        economies = [packed[number] for number in sorted(packed)]
+        for number, (_, own) in enumerate(economies):
+            arrays |= {f"economy.{number}.{name}": array for name, array in own.items()}
         meta["economies"] = [described for described, _ in economies]
-        meta["horizons"] = self.horizons
+        meta["horizons"] = self.calendar.horizons
         save_checkpoint(folder, arrays, meta)
 
     def save_best(self, folder: Path) -> None:
@@ -340,13 +257,13 @@ class Trainer:
         return arrays, {
             "spaces": {kind: space_description(kind) for kind in AGENT_TYPES},
             "learners": learners,
-            "parameters": self.parameters,
-            "shocks": self.shocks,
+            "parameters": self.plan.parameters,
+            "shocks": self.plan.shocks,
             "training": self.config.model_dump(mode="json"),
             "ppo": {kind: config.model_dump(mode="json") for kind, config in self.ppo.items()},
-            "seed": self.seed,
+            "seed": self.plan.seed,
             "update": self.update,
-            "episodes": self.episodes,
+            "episodes": self.calendar.episodes,
             "agent_steps": self.agent_steps,
             "best_score": self.best_score if np.isfinite(self.best_score) else None,
             "scored_types": self.scored_types,
@@ -355,17 +272,21 @@ class Trainer:
         }
 
     @classmethod
-    def load(cls, folder: Path, epochs: int | None = None) -> "Trainer":
+    def load(cls, folder: Path, epochs: int | None = None, workers: int = 1) -> "Trainer":
         """Go on from ``models/last``, to ``epochs`` updates if given; raises ``CheckpointError``."""
         arrays, meta = load_checkpoint(folder)
         if "economies" not in meta:
             raise CheckpointError(f"{folder} holds policies but no training state")
         try:
-            settings = dict(meta["training"]) | ({} if epochs is None else {"epochs": epochs})
+            config = training_config(dict(meta["training"]) | ({} if epochs is None else {"epochs": epochs}))
             trainer = cls(
-                meta["parameters"], training_config(settings), ppo_configs(meta["ppo"]), meta["seed"], meta["shocks"]
+                meta["parameters"], config, ppo_configs(meta["ppo"]), meta["seed"], meta["shocks"], workers
             )
-            trainer._restore(arrays, meta)
+            try:
+                trainer._restore(arrays, meta)
+            except BaseException:
+                trainer.close()
+                raise
         except (ConfigError, CheckpointError):
             raise
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
@@ -376,21 +297,25 @@ class Trainer:
         for kind, learner in self.learners.items():
             learner.load_state(below(arrays, f"{kind}."), meta["learners"][kind])
         found = read_training_state(meta)
-        self.update, self.episodes, self.agent_steps = found.update, found.episodes, found.agent_steps
+        self.update, self.agent_steps = found.update, found.agent_steps
         self.best_score = -np.inf if found.best_score is None else found.best_score
         self.scored_types, self.baselines = list(found.scored_types), found.model_dump()["baselines"]
-        self.notes, self.horizons = found.notes, found.horizons
-        models = [
-            state.unpack(MacroModel, "random", described, below(arrays, f"economy.{number}."))
-            for number, described in enumerate(meta["economies"])
+        self.notes = found.notes
+        economies = [
+            (described, below(arrays, f"economy.{number}.")) for number, described in enumerate(meta["economies"])
         ]
         numbers = {self.config.economies_at(progress) for progress in (0.0, 1.0)}
-        if len(models) not in numbers or len(self.horizons) != len(models):
+        if len(economies) not in numbers or len(found.horizons) != len(economies):
             allowed = " or ".join(str(number) for number in sorted(numbers))
             raise CheckpointError(f"the checkpoint must have {allowed} economies, each with a horizon")
-        if any(model.parameters != self.economy_parameters for model in models):
-            raise CheckpointError("the checkpoint's economies have other parameters than its training")
-        self.economies.models = models
+        self._everywhere("unpack", economies)
+        self.calendar.episodes, self.calendar.horizons = found.episodes, found.horizons
+        self.calendar.ages = [described["month"] for described, _ in economies]
+
+
+def _mean(found: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Means of mappings with the same keys, by key."""
+    return {name: float(np.mean([one[name] for one in found])) for name in found[0]}
 
 
 class StopRequest:

@@ -1,7 +1,7 @@
 """Several economies in lockstep: one forward pass a type for all of them at every decision."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -60,12 +60,26 @@ class LockstepEconomies:
         recorder.record_into({kind: self.columns(kind, economy) for kind in kinds})
         recorder.slot = slot
 
-    def replace(self, economy: int, model: MacroModel, slot: int) -> None:
+    def _replace(self, economy: int, model: MacroModel, slot: int) -> None:
         """Put a fresh economy in the place of one whose episode has ended."""
         # the old one is garbage in a reference cycle: until it is collected it must not hold the rollout
         self.models[economy].datacollector.record_into({})
         self.models[economy] = model
         self._attach(economy, slot)
+
+    def close_month(self, month: int, next_models: Mapping[int, Callable[[], MacroModel]], last: bool) -> None:
+        """End the episodes that another follows; in the rollout's last month note the values of what comes next.
+
+        month: of the rollout, from 0.  next_models: what makes the next economy, by the place that it takes.
+        """
+        for k in range(len(self.models)) if last else sorted(next_models):
+            for kind in self.rollouts:
+                if self.seats[kind][k] is None:
+                    columns = self.columns(kind, k)
+                    columns.truncated[month] = k in next_models
+                    columns.final_value[month] = self._final_values(kind, k)
+            if k in next_models:
+                self._replace(k, next_models[k](), month + 1)
 
     def step(self) -> None:
         """One month of all economies."""
@@ -112,6 +126,6 @@ class LockstepEconomies:
                     kind, observations[k], actions[rows], log_probability[rows], value[rows]
                 )
 
-    def final_values(self, kind: str, economy: int) -> np.ndarray:
+    def _final_values(self, kind: str, economy: int) -> np.ndarray:
         """Value (agents,) of the state an economy is in now: what a truncation bootstraps from."""
         return self.learners[kind].value(self.models[economy].populations[kind].observe())

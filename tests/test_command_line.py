@@ -407,8 +407,9 @@ def test_a_training_is_resumed_to_more_epochs(trained, tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_ctrl_c_saves_and_the_training_goes_on(tmp_path):
-    arguments = [*TINY_TRAINING, "--epochs", "100000", "--output-dir", tmp_path]
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_ctrl_c_saves_and_the_training_goes_on(workers, tmp_path):
+    arguments = [*TINY_TRAINING, "--epochs", "100000", "--output-dir", tmp_path, "--workers", workers]
     process = subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         deadline = time.monotonic() + 900.0

@@ -61,9 +61,10 @@ def test_fixed_types_act_by_their_policy_and_keep_their_bits():
     learned = {kind for kind in AGENT_TYPES if not same(before[kind], state(each, kind))}
     assert learned == {"household", "commercial_bank"}
     assert set(AGENT_TYPES) & set(statistics) == {"household", "commercial_bank"}
-    assert isinstance(each.economies.seats["central_bank"][0], SimpleRule)
-    assert each.economies.seats["firm"] == [each.fixed["firm"]] * 2
-    assert each.exploring(0.0) == []
+    seats = each.plan.seats(0.0)
+    assert isinstance(seats["central_bank"][0], SimpleRule)
+    assert seats["firm"] == [each.plan.fixed["firm"]] * 2
+    assert each.plan.exploring(0.0) == []
 
 
 def test_a_checkpoint_holds_no_policy_of_fixed_types(tmp_path):

@@ -1,6 +1,8 @@
 """Training: what is recorded, who learns when, and going on where it stopped."""
 
 import json
+from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,9 +15,10 @@ from macro_mesa.rules import RuleOfThumb
 from macro_mesa.spaces import AGENT_TYPES, CENTRAL_BANK, SPACES
 from policies.checkpoint import CheckpointError
 from policies.config import TrainingConfig, ppo_configs
+from policies.episodes import TRAINING_SEEDS
 from policies.learned import LearnedPolicy
 from policies.rate_paths import NoisyTaylor, WanderingRate
-from policies.trainer import TRAINING_SEEDS, Trainer, train
+from policies.trainer import Trainer, train
 from policies.vector import LockstepEconomies
 
 PRIVATE = tuple(kind for kind in AGENT_TYPES if kind != CENTRAL_BANK)
@@ -46,10 +49,26 @@ def moved(before: dict[str, np.ndarray], after: dict[str, np.ndarray]) -> bool:
 
 def lockstep(each: Trainer, months: int, kinds=AGENT_TYPES, **seats) -> LockstepEconomies:
     """The trainer's economies with a rollout for ``kinds`` and everybody learning but the seats given."""
-    nobody = {kind: [None] * len(each.economies.models) for kind in AGENT_TYPES}
-    each.economies.seats = nobody | seats
-    each.economies.start_rollout(kinds, months)
-    return each.economies
+    found = economies_of(each)
+    nobody = {kind: [None] * len(found.models) for kind in AGENT_TYPES}
+    found.seats = nobody | seats
+    found.start_rollout(kinds, months)
+    return found
+
+
+def economies_of(each: Trainer) -> LockstepEconomies:
+    """The one group of economies that a trainer has here."""
+    (found,) = each.share.groups.values()
+    return found
+
+
+def walk(each: Trainer, economies: LockstepEconomies, months: int) -> Iterator[int]:
+    """A rollout month by month, new episodes at its calendar's dates; yields between a month and its end."""
+    for month, beginnings in enumerate([each.calendar.advance(1) for _ in range(months)]):
+        economies.step()
+        yield month
+        begun = {place: partial(each.plan.new_model, place, episode) for _, place, episode in beginnings}
+        economies.close_month(month, begun, last=month == months - 1)
 
 
 # --- going on
@@ -75,8 +94,8 @@ def test_updates_in_two_runs_are_the_updates_of_one(settings, tmp_path):
         assert meta == other_meta
         assert arrays.keys() == other_arrays.keys()
         assert all(np.array_equal(arrays[name], other_arrays[name]) for name in arrays)
-    assert (whole.horizons, whole.episodes, whole.agent_steps) == (second.horizons, second.episodes, second.agent_steps)
-    for one, other in zip(whole.economies.models, second.economies.models, strict=True):
+    assert (vars(whole.calendar), whole.agent_steps) == (vars(second.calendar), second.agent_steps)
+    for one, other in zip(economies_of(whole).models, economies_of(second).models, strict=True):
         assert one.month == other.month
         assert history(one).equals(history(other))
         for kind in AGENT_TYPES:
@@ -145,7 +164,7 @@ def test_a_seated_policy_in_lockstep_is_the_model_s_own_month():
 def test_a_learner_in_lockstep_is_its_policy_in_the_model():
     each = trainer(sized(*SIZES[1]), economies=1)
     each._warm_up()
-    model = each.economies.models[0]
+    model = economies_of(each).models[0]
     alone = model.fork()
     alone.policies = each.policies()
     economies = lockstep(each, 12)
@@ -195,7 +214,7 @@ def test_observations_are_recorded_before_the_decision():
 
 def test_seated_economies_are_not_recorded():
     each = trainer(economies=2)
-    rule = RuleOfThumb("firm", each.economy_parameters)
+    rule = RuleOfThumb("firm", each.plan.economy_parameters)
     economies = lockstep(each, 3, firm=[rule, None])
     assert economies.rollouts["firm"].agents == 3
     assert economies.rollouts["household"].agents == 20
@@ -205,16 +224,15 @@ def test_seated_economies_are_not_recorded():
 
 def test_the_end_of_an_episode_is_a_truncation_with_the_value_of_the_state_that_follows():
     each = trainer(sized(*SIZES[0]), economies=2, sim_length=6, rollout_months=6)
-    assert each.horizons == [3, 6]  # staggered
+    assert each.calendar.horizons == [3, 6]  # staggered
     economies = lockstep(each, 6)
     first = economies.models[0]
-    for month in range(6):
-        economies.step()
-        values = {kind: each.learners[kind].value(first.populations[kind].observe()) for kind in AGENT_TYPES}
-        each._close_month(month)
+    for month in walk(each, economies, 6):
         if month == 2:
+            values = {kind: each.learners[kind].value(first.populations[kind].observe()) for kind in AGENT_TYPES}
+        if month == 3:
             assert economies.models[0] is not first
-            assert economies.models[0].month == 0
+            assert economies.models[0].month == 1
             for kind in AGENT_TYPES:
                 own = economies.columns(kind, 0)
                 assert own.truncated[2].all()
@@ -225,7 +243,7 @@ def test_the_end_of_an_episode_is_a_truncation_with_the_value_of_the_state_that_
         assert other.truncated.any(axis=1).tolist() == [False] * 5 + [True]
         assert own.final_value[5].all()  # not over, yet the rollout ends here
         assert not own.final_value[[0, 1, 3, 4]].any()
-    assert each.horizons == [6, 6]
+    assert each.calendar.horizons == [6, 6]
 
 
 # --- who learns when
@@ -242,9 +260,9 @@ def test_the_central_bank_learns_only_after_its_start():
     assert not moved(before, weights(each, "central_bank"))
     assert all("central_bank" not in statistics for statistics in early)
     assert all(moved(before, weights(each, "central_bank")) for _ in update(each, 2))
-    assert each.seats(0.49)["central_bank"].count(None) == 0
-    assert each.seats(0.5)["central_bank"].count(None) == 1
-    assert [type(seat) for seat in each.seats(0.0)["central_bank"]] == [WanderingRate, NoisyTaylor]
+    assert each.plan.seats(0.49)["central_bank"].count(None) == 0
+    assert each.plan.seats(0.5)["central_bank"].count(None) == 1
+    assert [type(seat) for seat in each.plan.seats(0.0)["central_bank"]] == [WanderingRate, NoisyTaylor]
 
 
 def test_private_agents_rest_and_still_act_once_the_central_bank_learns_alone(tmp_path):
@@ -252,15 +270,15 @@ def test_private_agents_rest_and_still_act_once_the_central_bank_learns_alone(tm
     assert each.config.acting_types(0.0) == each.config.learning_types(0.0) == PRIVATE
     assert each.config.learning_types(0.5) == (CENTRAL_BANK,)
     assert each.config.acting_types(0.5) == AGENT_TYPES
-    assert each.exploring(0.0) == [0, 1]
-    assert each.surprised(0.0) == [0]
-    assert each.exploring(0.5) == each.surprised(0.5) == []
+    assert each.plan.exploring(0.0) == [0, 1]
+    assert each.plan.surprised(0.0) == [0]
+    assert each.plan.exploring(0.5) == each.plan.surprised(0.5) == []
     update(each, 2)
     before = {kind: weights(each, kind) for kind in AGENT_TYPES}
     (statistics,) = update(each, 1)
     assert {kind for kind in AGENT_TYPES if kind in statistics} == {CENTRAL_BANK}
     assert [kind for kind in AGENT_TYPES if moved(before[kind], weights(each, kind))] == [CENTRAL_BANK]
-    assert all(each.economies.learned_in(kind) == [0, 1] for kind in AGENT_TYPES)
+    assert all(each.share.groups[0].learned_in(kind) == [0, 1] for kind in AGENT_TYPES)
     each.save_best(tmp_path / "best")
     restored = MacroModel(**SMALL, policy=str(tmp_path / "best"), rng=1)
     assert isinstance(restored.policies["household"], LearnedPolicy)
@@ -270,8 +288,8 @@ def test_a_staged_central_bank_may_learn_in_more_economies():
     each = trainer(epochs=4, central_bank_start=0.5, central_bank_economies=6, exploration_share=0.5)
     early = update(each, 2)
     late = update(each, 2)
-    assert len(each.economies.models) == len(each.horizons) == 6
-    assert each.seats(0.5)["central_bank"].count(None) == 3
+    assert len(economies_of(each).models) == len(each.calendar.horizons) == 6
+    assert each.plan.seats(0.5)["central_bank"].count(None) == 3
     assert late[0]["central_bank"]["samples"] == 3 * each.config.rollout_months
     for kind in ("household", "firm", "commercial_bank"):
         assert late[0][kind]["samples"] == pytest.approx(early[0][kind]["samples"], rel=0.05)
@@ -319,9 +337,7 @@ def test_seeds_for_training_and_validation_do_not_meet(monkeypatch):
     monkeypatch.setattr(MacroModel, "__init__", note)
     each = trainer(sim_length=2, rollout_months=8)
     economies = lockstep(each, 8)
-    for month in range(8):
-        economies.step()
-        each._close_month(month)
+    assert list(walk(each, economies, 8)) == list(range(8))
     assert len(used) >= 2 * (1 + 8 // 2)  # every episode is another economy
     assert len(set(used)) == len(used)
     assert max(used) < TRAINING_SEEDS

@@ -23,37 +23,37 @@ class Household(MacroAgent):
     agent_type = HOUSEHOLD
     reward_names = ("consumption", "labor", "savings", "debt", "default")
     columns = (
-        # first cache line: work and money
+        # first cache line: what it owns and owes; most of the month's passes need no other
         Column("deposits", "f8", "money", "Deposits at its bank"),
-        Column("wage", "f8", "money a month", "Wage for full hours, the last one when unemployed"),
+        Column("debt", "f8", "money", "Outstanding loan"),
+        Column("ownership", "f8", "share", "Share in all firms and banks"),
         Column("income", "f8", "money a month", "Last month's income after tax"),
+        Column("quoted_rate", "f8", "annual", "Best rate it was quoted for a loan this month"),
+        Column("bank_id", "i4", "row", "Its bank's row in model.commercial_banks"),
+        Column("lender_id", "i4", "row", "Row of the bank that holds its loan"),
+        Column("quoted_lender", "i4", "row", "Row of the bank that quoted it"),
+        Column("arrears", "i4", "months", "Months of debt service missed in a row"),
+        Column("exclusion", "i4", "months", "Months left without credit after a default"),
+        # second: work and plans
+        Column("wage", "f8", "money a month", "Wage for full hours, the last one when unemployed"),
         Column("hours", "f8", "full time 1", "Hours offered", 1.0),
         Column("hours_worked", "f8", "full time 1", "Hours that its employer called"),
-        Column("ownership", "f8", "share", "Share in all firms and banks"),
-        Column("bank_id", "i4", "row", "Its bank's row in model.commercial_banks"),
+        Column("loan_request", "f8", "money", "Loan applied for this month"),
+        Column("consumption_rate", "f8", "share", "Share of cash on hand it plans to spend", 0.149),
+        Column("savings_taste", "f8", "-", "Weight on savings utility relative to the mean", 1.0),
         Column("employer_id", "i4", "row", "Its employer's row in model.firms, -1 if unemployed", -1),
-        Column("lender_id", "i4", "row", "Row of the bank that holds its loan"),
         Column("spell", "i4", "months", "Months unemployed in a row"),
         Column("employed", "?", "-", "Has a job"),
-        Column("defaulted", "?", "-", "Defaulted this month"),
         Column("refused", "?", "-", "Last loan application refused"),
-        # second: debt and plans
-        Column("debt", "f8", "money", "Outstanding loan"),
+        # third: the loan's terms and shopping
         Column("loan_rate", "f8", "annual", "Rate of its loan"),
         Column("loan_term", "f8", "months", "Months until its loan is repaid"),
         Column("debt_service", "f8", "money a month", "Interest and principal due"),
-        Column("quoted_rate", "f8", "annual", "Best rate it was quoted for a loan this month"),
-        Column("quoted_lender", "i4", "row", "Row of the bank that quoted it"),
-        Column("loan_request", "f8", "money", "Loan applied for this month"),
-        Column("arrears", "i4", "months", "Months of debt service missed in a row"),
-        Column("exclusion", "i4", "months", "Months left without credit after a default"),
-        Column("consumption_rate", "f8", "share", "Share of cash on hand it plans to spend", 0.149),
-        Column("savings_taste", "f8", "-", "Weight on savings utility relative to the mean", 1.0),
-        # third: shopping
         Column("spending", "f8", "money a month", "Spent on goods"),
         Column("consumption", "f8", "units a month", "Goods bought"),
         Column("shopping_price", "f8", "money", "Mean price it paid"),
         Column("shopping_inflation", "f8", "log", "Change of the mean price it paid"),
+        Column("defaulted", "?", "-", "Defaulted this month"),
     )
 
     @classmethod

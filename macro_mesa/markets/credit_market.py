@@ -12,7 +12,7 @@ import numpy as np
 from macro_mesa import ledger
 from macro_mesa.agents.commercial_bank import capital_ratio
 from macro_mesa.agents.firm import equity
-from macro_mesa.compiled import jit
+from macro_mesa.compiled import AHEAD, CACHE_LINE, jit, prefetch
 from macro_mesa.ledger import FIRMS_CAPITAL, FIRMS_CURRENT, HOUSEHOLDS
 from macro_mesa.population import Population
 from macro_mesa.random_streams import BATCH, Purpose, fill_first, fill_races, fill_sequences, shuffle, uniforms
@@ -145,6 +145,13 @@ def clear(households, firms, banks, economy, parameters, flows, key, month):
     shuffle(order[:applicants], key, month, Purpose.CREDIT_QUEUE)
     household_loans = 0.0
     for place in range(applicants):
+        coming = order[min(place + AHEAD, applicants - 1)]
+        if coming < number:
+            for line in range(3):
+                prefetch(households, coming, CACHE_LINE * line)
+        else:
+            for line in range(3):
+                prefetch(firms, coming - number, CACHE_LINE * line)
         i = order[place]
         if i < number:
             amount = households[i].loan_request

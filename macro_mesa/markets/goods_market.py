@@ -11,7 +11,7 @@ import numpy as np
 
 from macro_mesa import ledger
 from macro_mesa.aggregates import price_relative
-from macro_mesa.compiled import inlined, jit
+from macro_mesa.compiled import AHEAD, inlined, jit, prefetch
 from macro_mesa.ledger import CONSUMPTION, FIRMS_CAPITAL, FIRMS_CURRENT, HOUSEHOLDS, INVESTMENT
 from macro_mesa.random_streams import BATCH, Purpose, fill_races, fill_sequences, shuffle
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SOLD_OUT = 1.0e-9  # units in stock
 _NOBODY = -1
 _PRICE, _STOCK, _SOLD, _REVENUE = range(4)  # columns of the shelves
+_MONEY, _UNITS, _BOUGHT, _SPENT = range(4)  # columns of the baskets
 
 
 @inlined
@@ -75,7 +76,10 @@ def trade(money, plans, prices, stocks, parameters, key, month):
     for f in range(len(prices)):
         shelves[f, _PRICE] = prices[f]
         shelves[f, _STOCK] = stocks[f]
-    purchases = np.empty((len(money), 2))
+    baskets = np.empty((len(money), 4))
+    for buyer in range(len(money)):
+        baskets[buyer, _MONEY] = money[buyer]
+        baskets[buyer, _UNITS] = np.inf if buyer < first_firm else plans[buyer - first_firm]
     sequences = np.empty(BATCH, np.uint64)
     sellers = np.empty((p.shopping_quotes, BATCH), np.int32)
     scores = np.empty((p.shopping_quotes, BATCH))
@@ -87,17 +91,18 @@ def trade(money, plans, prices, stocks, parameters, key, month):
         fill_races(sellers, scores, sequences[: len(batch)], len(prices))
         for place in range(len(batch)):
             buyer = batch[place]
-            units = np.inf
+            prefetch(baskets, order[min(start + place + AHEAD, len(order) - 1)], 0)
             for quote in range(len(sellers)):
                 scores[quote, place] *= disadvantage[sellers[quote, place]]
             if buyer >= first_firm:
-                units = plans[buyer - first_firm]
                 for quote in range(len(sellers)):  # a firm does not buy from itself
                     if sellers[quote, place] == buyer - first_firm:
                         scores[quote, place] = np.inf
-            purchases[buyer] = buy(money[buyer], units, sellers, scores, place, disadvantage, shelves)
+            baskets[buyer, _BOUGHT], baskets[buyer, _SPENT] = buy(
+                baskets[buyer, _MONEY], baskets[buyer, _UNITS], sellers, scores, place, disadvantage, shelves
+            )
     stocks[:] = shelves[:, _STOCK]
-    return purchases[:, 0], purchases[:, 1], shelves[:, _SOLD], shelves[:, _REVENUE]
+    return baskets[:, _BOUGHT], baskets[:, _SPENT], shelves[:, _SOLD], shelves[:, _REVENUE]
 
 
 @jit

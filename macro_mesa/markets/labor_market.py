@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from macro_mesa.compiled import jit
+from macro_mesa.compiled import AHEAD, CACHE_LINE, jit, prefetch
 from macro_mesa.random_streams import Purpose, fill_first, shuffle, uniform, uniforms
 
 if TYPE_CHECKING:
@@ -37,9 +37,18 @@ def hire(households, i, firms, f):
 
 
 @jit
+def prefetch_employer(households, i, firms):
+    """Have the record of the employer of a household some rows further on fetched, if there is one."""
+    f = households[min(i + AHEAD, len(households) - 1)].employer_id
+    if f >= 0:
+        prefetch(firms, f, 0)
+
+
+@jit
 def trim(households, firms, first, last):
     """Dismiss workers above their firms' targets among the households from ``first`` to before ``last``."""
     for i in range(first, last):
+        prefetch_employer(households, i, firms)
         if households[i].employed:
             f = households[i].employer_id
             if firms[f].employment > firms[f].employment_target:
@@ -66,11 +75,11 @@ def match(households, firms, parameters, key, month):
     """Let every unemployed household, in random order, visit firms and take the first open post."""
     p = parameters[0]
     open_posts = np.empty(len(firms), np.int64)
+    applicants = np.zeros(len(firms), np.int64)
     for f in range(len(firms)):
         open_posts[f] = max(0, firms[f].employment_target - firms[f].employment)
         firms[f].vacancies = open_posts[f]
         firms[f].hires = 0
-        firms[f].applicants = 0
     seekers = np.empty(len(households), np.int32)
     number = 0
     for i in range(len(households)):
@@ -81,14 +90,17 @@ def match(households, firms, parameters, key, month):
     shuffle(seekers[:number], key, month, Purpose.JOB_QUEUE)
     for place in range(number):
         i = seekers[place]
+        prefetch(households, seekers[min(place + AHEAD, number - 1)], CACHE_LINE)
         for search in range(p.job_searches):
             draw = uniforms(key, month, Purpose.JOB_SEARCH, i, search)[0]
             f = int(draw * len(firms))
-            firms[f].applicants += 1
+            applicants[f] += 1
             if open_posts[f] > 0:
                 open_posts[f] -= 1
                 hire(households, i, firms, f)
                 break
+    for f in range(len(firms)):
+        firms[f].applicants = applicants[f]
 
 
 @jit

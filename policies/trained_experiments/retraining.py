@@ -34,7 +34,7 @@ def retrain(task: Retraining) -> dict[str, Any]:
     trainer = Trainer(task.parameters, training_config(task.training), ppo_configs(task.ppo), task.seed, task.shocks)
     for _ in trainer.run():
         pass
-    trainer.threads.shutdown()
+    trainer.close()
     arrays, meta = trainer.learned()
     return {"arrays": arrays, "meta": meta}
 
