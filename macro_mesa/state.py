@@ -142,8 +142,9 @@ def _nothing() -> None:
 
 
 def _require_counters(description: dict[str, Any]) -> None:
-    """Whole months within reason: Mesa's clock is replayed month by month."""
-    limits = {"month": MAX_MONTHS, "steps": MAX_MONTHS, "time": MAX_MONTHS, "agent_id_counter": 2**53}
+    """Whole months within reason: Mesa's clock is replayed month by month; and numbers where numpy would take lists."""
+    months = dict.fromkeys(("month", "steps", "time"), MAX_MONTHS)
+    limits = months | {"agent_id_counter": 2**53, "key": 2**64 - 1}
     for name, limit in limits.items():
         value = description[name]
         if (type(value) is not int and not (name == "time" and type(value) is float)) or not 0 <= value <= limit:

@@ -110,15 +110,18 @@ class Trainer:
         """Train to the end; yields each update's statistics as it is done."""
         gc.collect()
         gc.freeze()  # ended economies are garbage in cycles: do not let what stays put off their collection
-        if self.update == 0:
-            self._start()
-        if not self.baselines:
-            self.baselines = self._baselines()
-        while self.update < self.config.epochs:
-            progress = self.update / self.config.epochs
-            statistics = self._one_update(progress)
-            self.update += 1
-            yield statistics
+        try:
+            if self.update == 0:
+                self._start()
+            if not self.baselines:
+                self.baselines = self._baselines()
+            while self.update < self.config.epochs:
+                progress = self.update / self.config.epochs
+                statistics = self._one_update(progress)
+                self.update += 1
+                yield statistics
+        finally:
+            gc.unfreeze()  # what stayed for this training need not stay after it
 
     def _one_update(self, progress: float) -> dict[str, Any]:
         months, kinds = self.config.rollout_months, self.config.learning_types(progress)

@@ -60,10 +60,14 @@ def wait_until_ready(address: str, server: subprocess.Popen) -> None:
 
 
 class Client:
-    """One session: the widgets that the server describes, and what is sent to them, allowed or not."""
+    """One session: the widgets that the server describes, and what is sent to them, allowed or not.
 
-    def __init__(self, address: str) -> None:
-        self.address, self.kernel, self.page = address, str(uuid4()), str(uuid4())
+    ``queue`` messages are taken in before anybody listens, all of them by default; beyond that the line stands still
+    and the server's pings go unanswered.
+    """
+
+    def __init__(self, address: str, queue: int | None = None) -> None:
+        self.address, self.kernel, self.page, self._queue = address, str(uuid4()), str(uuid4()), queue
         self.widgets: dict[str, dict[str, Any]] = {}
         self._ready = False
         self._cookie = f"solara-session-id={uuid4()}"
@@ -75,7 +79,7 @@ class Client:
         self._line = connect(
             f"{self.address.replace('http', 'ws')}/jupyter/api/kernels/{self.kernel}/channels?session_id={self.page}",
             additional_headers={"Cookie": self._cookie}, max_size=None, open_timeout=PATIENCE,
-            ping_interval=None, max_queue=None,  # reads on while others are heard, and so answers the server's pings
+            ping_interval=None, max_queue=self._queue,
         )  # fmt: skip
         self.socket = self._line.__enter__()
 

@@ -9,13 +9,15 @@ import json
 import os
 import socket
 import threading
+import time
 from pathlib import Path
 
 import pytest
 from live_server import ROOT, Client, served
 
-SESSIONS = int(os.environ.get("MACRO_MESA_SESSIONS", "4"))
+SESSIONS = int(os.environ.get("MACRO_MESA_SESSIONS", "8"))
 MAX_SHOWN = 700  # characters beside a field
+PINGED = 20.0 + 20.0  # seconds after which uvicorn, left to itself, hangs up on who does not answer
 pytestmark = pytest.mark.slow
 
 
@@ -60,8 +62,16 @@ def bystander(address):
     return Client(address).open()
 
 
+@pytest.fixture(scope="module")
+def silent(address):
+    """A session that reads nothing, and when it began to."""
+    session = Client(address, queue=1)
+    session.start()
+    return session, time.monotonic()
+
+
 @pytest.fixture
-def client(address, bystander):
+def client(address, bystander, silent):
     """A session to do one's worst with."""
     yield Client(address).open()
     goes_on(bystander)
@@ -200,3 +210,9 @@ def test_only_this_machine_is_served_unless_told_otherwise(address):
     listening = {local.rpartition(":")[0] for _, local, _, state, *_ in rows if state == "0A" and local.endswith(port)}
     assert listening <= {"0100007F", "00000000000000000000000001000000"}
     assert listening
+
+
+def test_a_session_that_does_not_answer_for_a_while_is_not_hung_up_on(silent):
+    session, since = silent
+    time.sleep(max(0.0, since + PINGED + 5.0 - time.monotonic()))
+    goes_on(session.opened())

@@ -1,6 +1,8 @@
 """Training: what is recorded, who learns when, and going on where it stopped."""
 
+import gc
 import json
+import weakref
 from collections.abc import Iterator
 from functools import partial
 
@@ -392,3 +394,14 @@ def test_the_noisy_rule_is_the_rule_on_average():
     steps = np.array(SPACES["central_bank"].heads[0].values)[actions]
     assert steps.mean() == pytest.approx(0.0, abs=1e-5)
     assert set(actions) == {0, 1, 2, 3, 4}
+
+
+def test_a_training_s_economies_are_gone_after_it():
+    """One process trains many times: what each one leaves behind would add up."""
+    trained = trainer(epochs=2)
+    opened = weakref.ref(trained.economies.models[0])
+    for _ in trained.run():
+        pass
+    del trained
+    gc.collect()
+    assert opened() is None
