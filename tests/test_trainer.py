@@ -399,7 +399,7 @@ def test_the_noisy_rule_is_the_rule_on_average():
 def test_a_training_s_economies_are_gone_after_it():
     """One process trains many times: what each one leaves behind would add up."""
     trained = trainer(epochs=2)
-    opened = weakref.ref(trained.economies.models[0])
+    opened = weakref.ref(trained.share.groups[0].models[0])
     for _ in trained.run():
         pass
     del trained
