@@ -171,7 +171,7 @@ class Archive:
                 size = os.fstat(file.fileno()).st_size
                 if size > limit:
                     raise self.error(f"{path} has {size} bytes, at most {limit} are allowed")
-                return file.read(limit)
+                return file.read(size)  # never the limit: Python reserves what it is asked to read
         except OSError as error:
             raise self.error(f"cannot read {path}: {error.strerror or error}") from error
 

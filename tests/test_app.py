@@ -156,6 +156,7 @@ def test_play_runs_in_the_background_until_paused(page):
         ("Number of firms", "99", "num_firms must be at most"),
         ("Number of firms", "many", "num_firms must be a number"),
         ("Seed", "-1", "the seed must be a whole number"),
+        ("Seed", "1" * 10, "the seed must be a whole number"),
         ("Seed", "9" * 100_000, "at most 500 characters"),
         ("Number of households", "9" * 450, "num_households is at most 20,000"),
         ("Number of households", "[" * 450, "must be a number"),

@@ -356,3 +356,7 @@ def test_links_do_not_lead_out_of_the_roots(tmp_path):
             read("run", [root])
     with pytest.raises(ConfigError, match="no logs"):
         statistics_file("half", [root])
+    (root / "half" / "models").mkdir()
+    (root / "half" / "models" / "best").symlink_to(outside)
+    with pytest.raises(ConfigError, match="outside"):
+        checkpoint_folder("half", [root])

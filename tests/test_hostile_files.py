@@ -265,6 +265,20 @@ def test_files_beyond_their_bounds_are_refused_unread(kind, saved):
 
 
 @both
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads Linux's process table")
+def test_a_small_archive_needs_little_memory(kind, saved):
+    folder, open_it = saved[kind]
+    open_it(folder)
+    in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (in_use + 2**29, before[1]))
+    try:
+        open_it(folder)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+@both
 def test_pipes_and_devices_are_no_archives(kind, saved):
     archive, error = KINDS[kind]
     folder, open_it = saved[kind]
@@ -342,10 +356,25 @@ def described(**entries):
     return lambda arrays, meta: meta.update(entries)
 
 
+def histories_of_tables(arrays, meta):
+    histories = {name: a for name, a in arrays.items() if name.startswith(("collected.", "collection_steps"))}
+    arrays.update({name: array[:, None] for name, array in histories.items()})
+
+
+def no_firms_left(arrays, meta):
+    arrays.update({name: array[:0] for name, array in arrays.items() if name.startswith("firm.")})
+    meta["populations"]["firm"]["size"] = 0
+
+
 IMPOSSIBLE_MODELS = {
     "a bank that does not exist": (replaced("household.bank_id", set_first(7)), "bank_id is no bank"),
     "a lender below zero": (replaced("firm.lender_id", set_first(-1)), "lender_id is no bank"),
-    "an employer far away": (replaced("household.employer_id", set_first(2**30)), "employer_id is no firm"),
+    "an employer far away": (
+        replaced("household.employer_id", lambda a: np.where(a < 0, a, 2**30)), "employer_id is no firm",
+    ),
+    "workers without an employer": (
+        replaced("household.employer_id", lambda a: np.full_like(a, -1)), "employer_id is no firm",
+    ),
     "workers that nobody employs": (replaced("firm.employment", set_first(99)), "count other workers"),
     "NaN on an account": (replaced("firm.deposits", set_first(np.nan)), "NaN or infinity in deposits of firm"),
     "an infinite price level": (replaced("economy.price_level", set_first(np.inf)), "NaN or infinity"),
@@ -355,6 +384,8 @@ IMPOSSIBLE_MODELS = {
     "whole numbers for money": (replaced("firm.price", lambda a: a.astype(np.int64)), "firm.price as int64"),
     "an agent too few": (replaced("firm.unique_id", lambda a: a[1:]), "it describes 3"),
     "a history of another length": (replaced("collected.gdp", lambda a: a[1:]), "collected.gdp"),
+    "histories of tables": (histories_of_tables, "collection_steps"),
+    "no firms left": (no_firms_left, "0 of firm"),
     "no firms at all": (lambda arrays, meta: meta["populations"].pop("firm"), "incomplete"),
     "a population of text": (described(populations="many"), "incomplete"),
     "no month": (lambda arrays, meta: meta.pop("month"), "incomplete"),
@@ -379,10 +410,10 @@ IMPOSSIBLE_MODELS = {
 
 
 @pytest.mark.parametrize(("change", "says"), IMPOSSIBLE_MODELS.values(), ids=IMPOSSIBLE_MODELS)
-def test_a_saved_model_that_cannot_be_is_refused(change, says, saved):
-    folder, open_it = saved["model"]
-    rewrite(folder, MODEL, change)
-    check_refused(open_it, folder, ConfigError, says)
+def test_a_saved_model_that_cannot_be_is_refused(change, says, tmp_path):
+    economy(months=2, policy="random").save(tmp_path / "model")
+    rewrite(tmp_path / "model", MODEL, change)
+    check_refused(MacroModel.load, tmp_path / "model", ConfigError, says)
 
 
 IMPOSSIBLE_POLICIES = {
@@ -394,6 +425,7 @@ IMPOSSIBLE_POLICIES = {
     "a scale of NaN": replaced("firm.normalizer.mean", set_first(np.nan)),
     "a negative variance": replaced("firm.normalizer.squares", set_first(-1e9)),
     "a scale of another size": replaced("firm.normalizer.mean", lambda a: a[1:]),
+    "observations in another order": lambda arrays, meta: meta["spaces"]["firm"]["observations"].reverse(),
     "spaces of text": described(spaces="all"),
     "no spaces": lambda arrays, meta: meta.pop("spaces"),
 }
@@ -428,8 +460,10 @@ IMPOSSIBLE_TRAININGS = {
         "learners", "parameters", "shocks", "training", "ppo", "seed", "economies",
     )},
     **{f"{name} below zero": described(**{name: -1}) for name in ("update", "episodes", "agent_steps", "seed")},
+    "a count in digits": described(update="1"),
     "half an episode": described(episodes=1.5),
     "a horizon less": lambda arrays, meta: meta["horizons"].pop(),
+    "a horizon of nothing": lambda arrays, meta: meta["horizons"].__setitem__(0, 0),
     "a horizon without end": lambda arrays, meta: meta["horizons"].__setitem__(0, 10**30),
     "a score of text": described(best_score="good"),
     "a scored type that does not exist": described(scored_types=["banker"]),
