@@ -117,7 +117,7 @@ def test_types_left_out_of_a_mapping_follow_the_rule():
 
 def test_a_policy_of_ones_own_acts_for_the_whole_type():
     model = economy(SIZES[1], 1, policy={"household": Always()})
-    assert set(model.households.consumption_rate) == {0.11}
+    assert set(model.households.consumption_rate) == {values("household", "consumption")[0]}
     assert set(model.households.hours) == {0.5}
 
 

@@ -69,7 +69,7 @@ def walk(each: Trainer, economies: LockstepEconomies, months: int) -> Iterator[i
     for month, beginnings in enumerate([each.calendar.advance(1) for _ in range(months)]):
         economies.step()
         yield month
-        begun = {place: partial(each.plan.new_model, place, episode) for _, place, episode in beginnings}
+        begun = {place: partial(each.plan.new_model, place, episode, 0.0) for _, place, episode in beginnings}
         economies.close_month(month, begun, last=month == months - 1)
 
 
