@@ -53,8 +53,10 @@ jit: Any = numba.njit(cache=True, error_model="numpy", nogil=True)
 # For small functions with many arrays in the hottest loops: handing the arrays over costs more than the work.
 inlined: Any = numba.njit(cache=True, error_model="numpy", nogil=True, inline="always")
 
+_intrinsic: Any = intrinsic
 
-@intrinsic
+
+@_intrinsic
 def prefetch(_: Any, records: Any, row: Any, byte: Any) -> Any:
     """Fetch the cache line ``byte`` bytes into ``records[row]`` ahead of its use: a hint that changes no result.
 
