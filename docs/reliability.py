@@ -4,6 +4,7 @@ Every row is a test that tries a fault or a claim; a run with more cases (``MACR
 ``MACRO_MESA_KILLS``, ``MACRO_MESA_SOAK``, ``MACRO_MESA_SESSIONS``) is counted as it ran.
 """
 
+import json
 import re
 import sys
 from collections import Counter
@@ -14,6 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PAGE = Path(__file__).with_name("reliability.md")
+DEFENCES = Path(__file__).with_name("defences.json")  # written by docs/defences.py
 # what each file of tests is about; files in the order of the page
 PARTS = {
     "test_hostile_files": "Files from strangers",
@@ -73,7 +75,30 @@ def page(count: Count) -> str:
         parts.append("\n".join([f"## {title}\n", *table, ""]))
     tried, survived = count.tried.total(), count.survived.total()
     parts.append(f"In all {tried:,} cases tried, {survived:,} survived.\n")
+    parts.append(defences(json.loads(DEFENCES.read_text())))
     return "\n".join(parts)
+
+
+def defences(rows: list[list[str]]) -> str:
+    """A table of what was taken out of the code, and which test noticed."""
+    noticed = sum(bool(test) for *_, test in rows)
+    head = f"""## Defences taken away
+
+Each stood in the code, was replaced on a copy of the project, and a test failed: {noticed} of {len(rows)}. Written by
+`python docs/defences.py`.
+
+| file | defence | replaced by | test that fails |
+|---|---|---|---|
+"""
+    return head + "".join(
+        f"| {Path(file).name} | {code(intact)} | {code(broken)} | {test or 'none'} |\n"
+        for file, intact, broken, test in rows
+    )
+
+
+def code(text: str) -> str:
+    """Code in a cell of a table."""
+    return f"`{' '.join(text.split())}`" if text.strip() else "nothing"
 
 
 def main() -> int:

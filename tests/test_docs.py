@@ -1,16 +1,26 @@
 """The generated tables of docs/ are those of the code, and links lead somewhere."""
 
 import importlib.util
+import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
-specification = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
-generate = importlib.util.module_from_spec(specification)
-specification.loader.exec_module(generate)
+
+
+def module(name):
+    """A program of docs/, which is no package."""
+    specification = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
+    found = sys.modules[name] = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(found)
+    return found
+
+
+generate, defences = module("generate"), module("defences")
 
 
 @pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
@@ -33,3 +43,14 @@ def test_a_stale_table_is_noticed():
 def test_links_to_files_exist(page):
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize("defence", defences.DEFENCES, ids=lambda defence: f"{defence.file}: {defence.intact}")
+def test_every_defence_stands_where_it_was_taken_away(defence):
+    assert (ROOT / defence.file).read_text().count(defence.intact) == 1
+
+
+def test_every_defence_is_missed_by_a_test():
+    tried = json.loads(defences.RESULTS.read_text())
+    assert [row[:3] for row in tried] == [[d.file, d.intact, d.broken] for d in defences.DEFENCES]
+    assert all(noticed for *_, noticed in tried)
