@@ -21,7 +21,7 @@ USABLE := import ensurepip, venv, sys; sys.exit(sys.version_info < (3, 12))
 # the matrices are small: one BLAS thread a process
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help pretrained run test lint types imports tests fast docs results gallery bench constraints clean
+.PHONY: help pretrained run test lint types imports tests trust fast docs results gallery bench constraints clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,12 @@ tests: $(INSTALLED) ## all tests, on two processes
 	@echo "== pytest"
 	@$(BIN)/python -c 'from macro_mesa import MacroModel; MacroModel(rng=0).step()' # compile once, not in every process
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# the soak in a fresh process: in memory that others freed it would lose some unseen
+TRUST := $(patsubst %,tests/test_%.py,soak dashboard_server crash fuzz)
+trust: $(INSTALLED) ## faults and hostile input at full size, on two processes: what docs/reliability.md counts
+	@echo "== pytest: 10,000 cases of nonsense, 25 kills, a century under every seed, 50 sessions"
+	@MACRO_MESA_TRUST=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m trust $(TRUST)
 
 fast: $(INSTALLED) ## the tests that take seconds, in this process
 	@$(BIN)/python -m pytest -m "not slow and not browser"

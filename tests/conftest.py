@@ -25,6 +25,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--renew-golden", action="store_true", help="write the golden runs anew instead of comparing")
 
 
+def pytest_runtest_setup(item: pytest.Function) -> None:
+    """Tell docs/reliability.py how many cases a test tries."""
+    item.user_properties.append(("cases", getattr(item.function, "cases", 1)))
+
+
 def sized(households: int, firms: int, banks: int) -> dict[str, int]:
     """The keywords of an economy's size."""
     return {"num_households": households, "num_firms": firms, "num_banks": banks}

@@ -1,4 +1,4 @@
-"""How many random cases a property is tried on, and what may take how long."""
+"""How much is tried, and what may take how long."""
 
 import contextlib
 import os
@@ -7,21 +7,32 @@ from collections.abc import Callable, Iterator
 
 from hypothesis import HealthCheck, settings
 
+FULL = bool(int(os.environ.get("MACRO_MESA_TRUST", "0")))  # make trust
 
-def cases(number: int, variable: str) -> Callable:
-    """So many cases, the same in every run; the environment's ``variable`` asks for more, other ones every time."""
-    wanted = int(os.environ.get(variable, "0"))
+
+def on_demand(variable: str) -> int:
+    """How many cases the environment's ``variable`` asks for, other ones every time; 0 if it does not."""
+    return int(os.environ.get(variable, "0"))
+
+
+def tried(number: int) -> Callable[[Callable], Callable]:
+    """Note how many cases a test tries, for docs/reliability.py."""
+
+    def note(test: Callable) -> Callable:
+        test.cases = number  # type: ignore[attr-defined]
+        return test
+
+    return note
+
+
+def cases(number: int, variable: str) -> Callable[[Callable], Callable]:
+    """So many cases, the same in every run, or as many others as ``variable`` asks for."""
+    wanted = on_demand(variable)
     limits = settings(
         max_examples=wanted or number, derandomize=not wanted, deadline=None, database=None,
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
-
-    def limit(test: Callable) -> Callable:
-        limited = limits(test)
-        limited.cases = limits.max_examples  # for docs/reliability.py
-        return limited
-
-    return limit
+    return lambda test: tried(limits.max_examples)(limits(test))
 
 
 @contextlib.contextmanager

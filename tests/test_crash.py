@@ -1,6 +1,7 @@
 """kill -9, a full disk and a read-only folder: what was saved stays whole, and training goes on from it.
 
-``MACRO_MESA_KILLS=25 pytest tests/test_crash.py`` kills a training that often, at other moments every time.
+``make trust`` kills a training 25 times, ``MACRO_MESA_KILLS=25 pytest tests/test_crash.py`` does so after other waits
+every time.
 """
 
 import errno
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import SHORT_TRAINING, SMALL, economy
+from random_cases import FULL, on_demand, tried
 
 from macro_mesa import ConfigError, MacroModel
 from macro_mesa.spaces import AGENT_TYPES
@@ -22,8 +24,8 @@ from policies.checkpoint import CheckpointError, load_checkpoint, save_checkpoin
 from policies.config import TrainingConfig
 from policies.trainer import Trainer, train
 
-ON_DEMAND = int(os.environ.get("MACRO_MESA_KILLS", "0"))
-KILLS = ON_DEMAND or 3
+ON_DEMAND = on_demand("MACRO_MESA_KILLS")
+KILLS = ON_DEMAND or (25 if FULL else 3)
 INTERVAL = 2  # updates between checkpoints
 PATIENCE = 900  # seconds without an update, on a busy machine
 NOBODY = 65_534  # the user without rights
@@ -101,6 +103,8 @@ def learned(models: Path) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.slow
+@pytest.mark.trust
+@tried(KILLS)
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_training_killed_at_random_goes_on_at_most_one_interval_behind(threads, tmp_path):
     """kill, resume, kill, resume ...: always from a whole checkpoint, and no update is skipped."""

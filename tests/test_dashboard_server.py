@@ -1,6 +1,6 @@
 """The dashboard's server under hostile input: it serves on, sessions stay apart, nothing leaks out or in.
 
-``MACRO_MESA_SESSIONS=50 pytest -s tests/test_dashboard_server.py`` opens as many sessions at once.
+``make trust`` opens 50 sessions at once.
 """
 
 import contextlib
@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 from live_server import ROOT, Client, served
+from random_cases import FULL, tried
 
-SESSIONS = int(os.environ.get("MACRO_MESA_SESSIONS", "8"))
+SESSIONS = 50 if FULL else 8
 MAX_SHOWN = 700  # characters beside a field
 PINGED = 20.0 + 20.0  # seconds after which uvicorn, left to itself, hangs up on who does not answer
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.trust]
 
 
 class Outgoing(threading.Thread):
@@ -87,6 +88,7 @@ def megabytes(process):
     return int(Path(f"/proc/{process.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
+@tried(SESSIONS)
 def test_many_sessions_at_once_each_have_their_own_economy(server):
     address, process = server
     before = megabytes(process)

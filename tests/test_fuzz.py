@@ -1,6 +1,7 @@
 """Nonsense of every kind ends in exit code 0 or 2 with one line: never a traceback, a hang or NaN.
 
-``MACRO_MESA_FUZZ=10000 pytest tests/test_fuzz.py`` tries as many cases of each kind, other ones every time.
+``make trust`` tries 10,000 cases in all, the same in every run; ``MACRO_MESA_FUZZ=10000 pytest tests/test_fuzz.py`` as
+many of each kind, other ones every time.
 """
 
 import contextlib
@@ -18,7 +19,7 @@ import yaml
 from conftest import SHORT_TRAINING, SMALL, economy, run
 from hypothesis import example, given
 from hypothesis import strategies as st
-from random_cases import no_hang
+from random_cases import FULL, no_hang
 
 import run_model
 from macro_mesa import ConfigError, MacroModel, Parameters
@@ -46,10 +47,12 @@ POLICIES = [
     "rule", "random", "taylor", "constant:0.03", "constant:x", "pretrained", "pretrained:99", "checkpoint", "/", "a/b",
 ]  # fmt: skip
 FEW_RUNS = 6
+FULL_CASES = 2_000  # of each of five kinds of nonsense
+pytestmark = pytest.mark.trust
 
 
 def cases(number):
-    return random_cases.cases(number, "MACRO_MESA_FUZZ")
+    return random_cases.cases(FULL_CASES if FULL else number, "MACRO_MESA_FUZZ")
 
 
 # --- nonsense; whole numbers are small or far out of bounds, so that no economy is large

@@ -1,6 +1,6 @@
 """Long runs in one process: no NaN, books that close, memory that stays flat, no handle or thread left behind.
 
-``MACRO_MESA_SOAK=1 pytest -s tests/test_soak.py``: 100 years from 20 seeds, 200 cycles of training and evaluation.
+``make trust``: 100 years from 20 seeds, 200 cycles of training and evaluation.
 """
 
 import gc
@@ -11,18 +11,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import SHORT_TRAINING, SIZES, SMALL, check_jobs, economy, history
+from random_cases import FULL, tried
 
 from macro_mesa.experiments.evaluation import evaluate
 from macro_mesa.spaces import AGENT_TYPES
 from policies.config import TrainingConfig
 from policies.trainer import Trainer, train
 
-FULL = bool(int(os.environ.get("MACRO_MESA_SOAK", "0")))
 YEARS, SEEDS, CYCLES = (100, 20, 200) if FULL else (10, 3, 8)
 RESIDUAL = 1e-9  # of deposits
 GROWTH = 24.0  # MB from the first third on; an economy of 125 agents that is kept takes a hundredth, a training some
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.trust,
     pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads Linux's process table"),
 ]
 
@@ -45,6 +46,7 @@ def check_flat(memory: list[float]) -> str:
     return f"memory {settled:.0f} MB after a third, {memory[-1]:.0f} MB at the end"
 
 
+@tried(SEEDS)
 @pytest.mark.parametrize("policy", ["random", "pretrained"])
 def test_a_century_under_every_seed(policy):
     memory, residual, before = [], 0.0, handles()
@@ -70,6 +72,7 @@ def test_a_century_under_every_seed(policy):
     assert handles() <= before
 
 
+@tried(CYCLES)
 def test_cycles_of_training_and_evaluation(tmp_path):
     memory, open_files, threads = [], [], []
     for cycle in range(CYCLES):
