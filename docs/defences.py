@@ -179,6 +179,10 @@ DEFENCES = [
         ("max(shock.start, shock.duration) > LAST_SHOCK", "False"),
         ("abs(shock.size) > LARGEST_SHOCK", "False"),
     ),
+    *defences(
+        "app.py", chosen("test_dashboard_server", "does_not_answer"),
+        ("\nbe_patient()\n", "\n"),
+    ),
 ]  # fmt: skip
 
 
