@@ -37,8 +37,8 @@ that a random test drew, each kill, seed, cycle and session is a case.
 
 - Continuous integration (`.ci/run`) runs every row: `make test` all of them, `make trust` once more at the size shown
   here what has a full size: 10,000 cases of nonsense as input, 25 kills each on one thread and on two, 100 years from
-  20 seeds under random and learned policies, 200 cycles of training and evaluation, 50 dashboard sessions at once. Its
-  cases are the same in every run.
+  20 seeds under random and learned policies, 200 cycles of training and evaluation, 50 dashboard sessions at once. The
+  cases drawn are the same in every run; the moments of the kills are not.
 - On demand, other cases every time: `MACRO_MESA_FUZZ=10000` of each kind of nonsense, `MACRO_MESA_CASES=2000` of each
   property, `MACRO_MESA_KILLS=25`, before `pytest` with the file of tests.
 - `python docs/defences.py` takes each defence away, for the table at the end; `make test` checks that none is missing.
