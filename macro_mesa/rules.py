@@ -6,7 +6,7 @@ change between two grid points mixes them with the economy's draws, so that its 
 
 import numpy as np
 
-from macro_mesa.config import Parameters
+from macro_mesa.config import ConfigError, Parameters
 from macro_mesa.spaces import CENTRAL_BANK, COMMERCIAL_BANK, FIRM, HOUSEHOLD, SPACES, values
 
 
@@ -78,8 +78,9 @@ class RuleOfThumb:
 class SimpleRule:
     """i = rho i(-1) + (1 - rho) [r* + pi + phi_pi (pi - pi*) + phi_y gap], Taylor (1993) with rho = 0.
 
-    ``inflation_response`` .5 and ``gap_response`` .5 are Taylor's; ``neutral_rate`` is real, annual.  It
-    moves by the central bank's own steps and sees what a learned central bank sees.
+    ``inflation_response`` .5 and ``gap_response`` .5 are Taylor's; ``neutral_rate`` is real, annual; inflation is
+    that of the last ``inflation_months``, 12 or 3.  It moves by the central bank's own steps and sees what a learned
+    central bank sees.
     """
 
     def __init__(
@@ -89,7 +90,11 @@ class SimpleRule:
         gap_response: float = 0.5,
         smoothing: float = 0.0,
         neutral_rate: float | None = None,
+        inflation_months: float = 12,
     ) -> None:
+        if inflation_months not in (3, 12):
+            raise ConfigError(f"inflation_months must be 3 or 12, got {inflation_months}")
+        self._inflation = f"inflation_{inflation_months:g}m"
         self._target = parameters.inflation_target
         opening_real_rate = parameters.opening_policy_rate - parameters.inflation_target
         self._neutral_rate = opening_real_rate if neutral_rate is None else neutral_rate
@@ -99,7 +104,7 @@ class SimpleRule:
 
     def desired_change(self, observations: np.ndarray) -> np.ndarray:
         """Change of the rate, annual decimals (n,), that the rule asks for."""
-        rate, inflation, gap = _see(CENTRAL_BANK, observations, "policy_rate", "inflation_12m", "output_gap")
+        rate, inflation, gap = _see(CENTRAL_BANK, observations, "policy_rate", self._inflation, "output_gap")
         excess, gap, rate = inflation / 10.0, gap / 10.0, rate / 10.0
         desired = self._neutral_rate + self._target + (1.0 + self._inflation_response) * excess
         return (1.0 - self._smoothing) * (desired + self._gap_response * gap - rate)

@@ -84,7 +84,7 @@ class TrainingPlan:
         try:
             return SimpleRule(self.economy_parameters, **choice)
         except TypeError:
-            known = "inflation_response, gap_response, smoothing, neutral_rate"
+            known = "inflation_response, gap_response, smoothing, neutral_rate, inflation_months"
             raise ConfigError(f"training: fixed.{kind} has coefficients {known}, got {dict(choice)}") from None
 
     def new_model(self, economy: int, episode: int, progress: float) -> MacroModel:

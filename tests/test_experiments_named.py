@@ -278,6 +278,26 @@ def test_the_search_meets_training_seeds_and_all_runs_the_contest_held_out_ones(
     assert seen == [(policy, seed) for policy in ("rule", "random") for seed in SEEDS]
 
 
+def test_the_gate_is_judged_run_by_run():
+    """A rule that answers loses one less than the best constant rate in the first run, one more in the second."""
+
+    def execute(function, tasks):
+        for task in tasks:
+            answers = isinstance(task.rule, dict)
+            better = task.rule == SIMPLE[0] if answers else task.rule == "constant:0.03"
+            gain = (1.0 if task.policy == "rule" else -1.0) if answers else 0.0
+            yield {"loss": 100.0 * (task.seed % 7) - gain + (0.0 if better else 5.0)}
+
+    of_two = design(arms={"learned": ["rule", "random"]}, execute=execute)
+    other = {**SIMPLE[0], "neutral_rate": 0.05}
+    candidates = {rules.CONSTANT: ("constant:0.02", "constant:0.03"), rules.SIMPLE: (other, *SIMPLE)}
+    found = rules.gate(of_two, candidates)
+    assert [found[run]["mean"] for run in ("run 1", "run 2")] == pytest.approx([1.0, -1.0])
+    assert [found[run]["passed"] for run in ("run 1", "run 2")] == [True, False]
+    assert found["run 1"]["constant"] == "constant:0.03"
+    assert "neutral_rate 0.05" not in found["run 1"]["rule"]
+
+
 def test_the_verdict_of_the_contest_is_paired():
     """The own bank is better by exactly one on every seed, though seeds differ by far more."""
     known = {None: 4.0, "constant:0.02": 5.0, "taylor": 3.0}

@@ -177,6 +177,18 @@ def test_coefficients_are_found_again_by_regression():
     assert slopes[1:] == pytest.approx([0.5 * 1.7, 0.5 * 0.3], abs=0.015)
 
 
+@pytest.mark.parametrize(("months", "desired"), [(12, 0.015), (3, 0.03)])
+def test_a_rule_answers_the_inflation_it_names(months, desired):
+    observations = seen(policy_rate=0.3, inflation_12m=0.1, inflation_3m=0.2)
+    rule = SimpleRule(Parameters(), gap_response=0.0, inflation_months=months)
+    assert rule.desired_change(observations) == pytest.approx(desired, abs=1e-6)
+
+
+def test_a_rule_knows_two_inflations():
+    with pytest.raises(ConfigError, match="inflation_months must be 3 or 12, got 6"):
+        SimpleRule(Parameters(), inflation_months=6)
+
+
 def test_steps_end_at_the_grid():
     draws = np.array([[0.0], [0.5], [0.999]], dtype=np.float32)
     assert nearest_step(np.full(3, 0.3), draws)[:, 0].tolist() == [4, 4, 4]

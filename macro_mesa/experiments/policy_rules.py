@@ -3,6 +3,9 @@
 Private agents are those of the first arm, frozen.  The best constant rate and the best simple rule are chosen on
 training seeds by successive halving (Jamieson and Talwalkar 2016): all candidates on few seeds, the better ones
 on more.  All rules are then judged on the same held-out seeds.
+
+The gate asks of each training run by itself whether policy has anything to do there: does a rule that answers the
+economy beat the best constant rate?
 """
 
 import itertools
@@ -24,15 +27,19 @@ Rule = str | Mapping[str, float] | None  # a policy's name, coefficients of a si
 MONTHS = 120
 WARM_UP = 24  # months under the rule before its loss counts
 OWN, CONSTANT, SIMPLE = "own", "best constant rate", "optimised simple rule"
-CONSTANT_RATES = tuple(f"constant:{rate / 1000:g}" for rate in range(0, 65, 5))
+CONSTANT_RATES = tuple(f"constant:{rate / 1000:g}" for rate in range(0, 85, 5))
 SIMPLE_RULES = tuple(
-    {"smoothing": rho, "inflation_response": phi_pi, "gap_response": phi_y, "neutral_rate": neutral}
-    for rho, phi_pi, phi_y, neutral in itertools.product(
-        (0.5, 0.85, 0.95, 0.97), (0.0, 0.5, 1.0, 2.0), (0.0, 0.25, 0.5, 1.0), (0.0, 0.01, 0.02)
+    {
+        "smoothing": rho, "inflation_response": phi_pi, "gap_response": phi_y, "neutral_rate": neutral,
+        "inflation_months": months,
+    }
+    for rho, phi_pi, phi_y, neutral, months in itertools.product(
+        (0.5, 0.85, 0.95, 0.97), (0.0, 0.5, 1.0, 2.0), (0.0, 0.5, 1.0), (0.0, 0.01, 0.02, 0.03), (3, 12)
     )
 )
 ROUNDS = (2, 6, 16)  # seeds that candidates have met at the end of each round
 KEPT = 0.25  # share of candidates that goes on to the next round
+GATE_RULES, GATE_SEEDS = 12, 8  # rules of the search from which each run has its own, chosen on so many training seeds
 MARGIN = 0.1  # a learned bank that loses by less than this share "comes within" the optimised rule
 PARTS = (
     "loss", "inflation", "output_gap", "rate_change", "at_bound", "sd_inflation", "sd_output_gap", "sd_policy_rate",
@@ -61,6 +68,10 @@ def run_term(term: Term) -> dict[str, float]:
         model.step()
     history = model.datacollector.get_model_vars_dataframe()
     return losses(history.iloc[WARM_UP:], model.parameters)
+
+
+def _term(design: Design, policy: Any, rule: Rule, seed: int) -> Term:
+    return Term(policy, rule, design.parameters, seed, design.months or MONTHS, design.shocks)
 
 
 def _bank(rule: Rule, parameters: Mapping[str, Any]) -> Any:
@@ -115,7 +126,13 @@ def policy_rules(
     }
     within = clustered_estimate(own - (1.0 + MARGIN) * samples[SIMPLE]["loss"])
     estimates[SIMPLE]["own_within_10_percent"] = within | {"expected": "below zero", "passed": within["ci"][1] < 0.0}
+    finalists = {
+        CONSTANT: constant_rates,
+        SIMPLE: [simple_rules[number] for number in searched[SIMPLE]["candidate"][:GATE_RULES]],
+    }
+    estimates["gate"] = gate(design, finalists)
     words = {
+        "gate": "loss of the best constant rate less that of the best simple rule, by run, each the run's own best",
         "private_agents": f"policies {design.main!r}, frozen",
         "loss": "mean of squared deviations in percentage points, weighted as in the central bank's reward, a month",
         "own": f"the central bank of {design.main!r}",
@@ -129,17 +146,43 @@ def policy_rules(
 def contest(design: Design, rules: Mapping[str, Rule]) -> dict[str, dict[str, np.ndarray]]:
     """Every rule on every run and seed: rule, part, sample (runs, pairs)."""
     choices = design.arms[design.main]
-    months = design.months or MONTHS
     tasks = [
-        Term(choice, rule, design.parameters, seed, months, design.shocks)
-        for rule in rules.values() for choice in choices for seed in design.seeds
-    ]  # fmt: skip
+        _term(design, choice, rule, seed) for rule in rules.values() for choice in choices for seed in design.seeds
+    ]
     found = iter(design.execute(run_term, tasks))
     samples = {}
     for name in rules:
         terms = [[next(found) for _ in design.seeds] for _ in choices]
         samples[name] = {part: np.array([[term[part] for term in run] for run in terms]) for part in PARTS}
     return samples
+
+
+def gate(design: Design, candidates: Mapping[str, Sequence[Rule]], seeds: int = GATE_SEEDS) -> dict[str, Any]:
+    """By run: loss of its best constant rate less that of its best simple rule, both chosen on training seeds."""
+    choices = design.arms[design.main]
+    trials = [
+        _term(design, choice, rule, seed)
+        for choice in choices for rules in candidates.values() for rule in rules for seed in range(seeds)
+    ]  # fmt: skip
+    found = iter(design.execute(run_term, trials))
+    best = []
+    for _ in choices:
+        own = {}
+        for kind, rules in candidates.items():
+            means = [np.mean([next(found)["loss"] for _ in range(seeds)]) for _ in rules]
+            own[kind] = rules[int(np.argmin(means))]
+        best.append(own)
+    judged = [
+        _term(design, choice, own[kind], seed)
+        for choice, own in zip(choices, best, strict=True) for kind in (CONSTANT, SIMPLE) for seed in design.seeds
+    ]  # fmt: skip
+    losses_of = np.array([term["loss"] for term in design.execute(run_term, judged)])
+    constant, simple = losses_of.reshape(len(choices), 2, len(design.seeds)).transpose(1, 0, 2)
+    return {
+        f"run {number}": _verdict((constant - simple)[number - 1 : number])
+        | {"constant": own[CONSTANT], "rule": _words(own[SIMPLE])}
+        for number, own in enumerate(best, start=1)
+    }
 
 
 def search(design: Design, candidates: Sequence[Rule], rounds: Sequence[int] = ROUNDS) -> pd.DataFrame:
@@ -153,8 +196,7 @@ def search(design: Design, candidates: Sequence[Rule], rounds: Sequence[int] = R
     alive = list(found)
     for first, last in itertools.pairwise((0, *rounds)):
         tasks = [
-            Term(choices[seed % len(choices)], candidates[number], design.parameters, seed, design.months or MONTHS,
-                 design.shocks)
+            _term(design, choices[seed % len(choices)], candidates[number], seed)
             for number in alive for seed in range(first, last)
         ]  # fmt: skip
         results = iter(design.execute(run_term, tasks))
@@ -169,7 +211,7 @@ def search(design: Design, candidates: Sequence[Rule], rounds: Sequence[int] = R
 
 
 def _verdict(difference: np.ndarray) -> dict[str, Any]:
-    """The own central bank beats a rule whose loss exceeds its own."""
+    """Of two paired losses: whether the first exceeds the second, from their difference (runs, pairs)."""
     found = clustered_estimate(difference)
     return found | {"expected": "above zero", "passed": found["ci"][0] > 0.0}
 
