@@ -286,7 +286,7 @@ def test_the_gate_is_judged_run_by_run():
             answers = isinstance(task.rule, dict)
             better = task.rule == SIMPLE[0] if answers else task.rule == "constant:0.03"
             gain = (1.0 if task.policy == "rule" else -1.0) if answers else 0.0
-            yield {"loss": 100.0 * (task.seed % 7) - gain + (0.0 if better else 5.0)}
+            yield {**dict.fromkeys(rules.PARTS, 0.0), "loss": 100.0 * (task.seed % 7) - gain + (0.0 if better else 5.0)}
 
     of_two = design(arms={"learned": ["rule", "random"]}, execute=execute)
     other = {**SIMPLE[0], "neutral_rate": 0.05}

@@ -11,7 +11,7 @@ economy beat the best constant rate?
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -159,30 +159,15 @@ def contest(design: Design, rules: Mapping[str, Rule]) -> dict[str, dict[str, np
 
 def gate(design: Design, candidates: Mapping[str, Sequence[Rule]], seeds: int = GATE_SEEDS) -> dict[str, Any]:
     """By run: loss of its best constant rate less that of its best simple rule, both chosen on training seeds."""
-    choices = design.arms[design.main]
-    trials = [
-        _term(design, choice, rule, seed)
-        for choice in choices for rules in candidates.values() for rule in rules for seed in range(seeds)
-    ]  # fmt: skip
-    found = iter(design.execute(run_term, trials))
-    best = []
-    for _ in choices:
-        own = {}
-        for kind, rules in candidates.items():
-            means = [np.mean([next(found)["loss"] for _ in range(seeds)]) for _ in rules]
-            own[kind] = rules[int(np.argmin(means))]
-        best.append(own)
-    judged = [
-        _term(design, choice, own[kind], seed)
-        for choice, own in zip(choices, best, strict=True) for kind in (CONSTANT, SIMPLE) for seed in design.seeds
-    ]  # fmt: skip
-    losses_of = np.array([term["loss"] for term in design.execute(run_term, judged)])
-    constant, simple = losses_of.reshape(len(choices), 2, len(design.seeds)).transpose(1, 0, 2)
-    return {
-        f"run {number}": _verdict((constant - simple)[number - 1 : number])
-        | {"constant": own[CONSTANT], "rule": _words(own[SIMPLE])}
-        for number, own in enumerate(best, start=1)
-    }
+    found = {}
+    for number, choice in enumerate(design.arms[design.main], start=1):
+        run = replace(design, arms={design.main: [choice]})
+        best = {kind: rules[search(run, rules, (seeds,))["candidate"].iloc[0]] for kind, rules in candidates.items()}
+        samples = contest(run, best)
+        found[f"run {number}"] = _verdict(samples[CONSTANT]["loss"] - samples[SIMPLE]["loss"]) | {
+            "constant": best[CONSTANT], "rule": _words(best[SIMPLE]),
+        }  # fmt: skip
+    return found
 
 
 def search(design: Design, candidates: Sequence[Rule], rounds: Sequence[int] = ROUNDS) -> pd.DataFrame:
