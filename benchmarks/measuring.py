@@ -112,11 +112,16 @@ def agents_of(model: MacroModel) -> int:
     return sum(len(population) for population in model.populations.values())
 
 
-def untrained_checkpoint(folder: Path) -> Path:
-    """Networks of the usual size that have learned nothing."""
+def untrained() -> Trainer:
+    """Learners of networks of the usual size that have learned nothing but the scales of observations."""
     trainer = Trainer(sized(10, 2, 2), TrainingConfig(economies=1))
     trainer._warm_up()
-    trainer.save_best(folder / "best")
+    return trainer
+
+
+def untrained_checkpoint(folder: Path) -> Path:
+    """Their policies in a file."""
+    untrained().save_best(folder / "best")
     return folder / "best"
 
 

@@ -40,11 +40,28 @@ def test_a_slower_month_than_the_peer_s_fails(own, holds):
     assert f"{own:.2f}" in target.measured
 
 
-def test_learned_policies_are_judged_by_the_whole_month():
-    rounds = {"agents": 11_051, "month": [10.0], "decisions": [5.0], "bare": [4.0], "bare torch": [9.0]}
+@pytest.mark.parametrize(("month", "holds"), [(16.1, False), (15.9, True)])
+def test_learned_policies_are_judged_by_the_whole_month(month, holds):
+    rounds = {"agents": 11_051, "rollout": [month], "bare rollout": [8.0], "month": [10.0], "bare": [4.0]}
     (target,) = inference.targets({"milliseconds": {"11k": rounds}})
-    assert not target.holds
-    assert target.measured.startswith("0.40")
+    assert target.holds is holds
+    assert target.measured.startswith("0.50")
+    assert "0.40" in target.measured
+
+
+def test_the_bare_networks_do_what_the_learners_do():
+    trainer = measuring.untrained()
+    model = inference.MacroModel(**measuring.sized(10, 2, 2), policy="random", rng=1)
+    inference.roll_out(model, trainer.learners, 3)
+    assert model.month == 3
+    for kind, (network, _, observations, draws) in zip(
+        inference.AGENT_TYPES, inference.BareNetworks(model).asked, strict=True
+    ):
+        own = trainer.learners[kind].network
+        assert [x.shape for x in network.parameters()] == [x.shape for x in own.parameters()]
+        assert observations.shape == model.populations[kind].observe().shape
+        assert draws.shape == model.action_draws(kind).shape
+    trainer.close()
 
 
 def test_the_exponent_is_the_slope_between_the_two_sizes():
