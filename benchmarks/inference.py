@@ -5,7 +5,7 @@ rollout they sample and give log-probabilities and values; asked for a simulatio
 The economy is asked the same, does all of its month besides, and in a rollout remembers it for the learners.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,12 +27,13 @@ from measuring import (
 
 from macro_mesa import MacroModel
 from macro_mesa.spaces import AGENT_TYPES, SPACES
+from policies.config import TrainingConfig
 from policies.networks import ActorCritic, NumpyActorCritic
-from policies.ppo import PPOLearner
 from policies.vector import LockstepEconomies
 
 SIZES = {"11k": (10_000, 1_000, 50), "110k": (100_000, 10_000, 100)}
 AGENT_MONTHS = 400_000
+ROLLOUT_MONTHS = TrainingConfig().rollout_months  # the last of them is looked beyond, for the learners
 LEAST = 0.5  # share of the bare networks' throughput
 
 
@@ -76,13 +77,12 @@ def decide(model: MacroModel) -> None:
         model.policies[kind].act(observations, model.action_draws(kind))
 
 
-def roll_out(model: MacroModel, learners: Mapping[str, PPOLearner], number: int) -> None:
-    """So many months of a model, recorded as for training."""
-    economies = LockstepEconomies([model], learners, {kind: [None] for kind in AGENT_TYPES})
-    economies.start_rollout(AGENT_TYPES, number)
-    for month in range(number):
+def roll_out(economies: LockstepEconomies, months: int) -> None:
+    """So many months of economies, recorded as for training."""
+    economies.start_rollout(AGENT_TYPES, months)
+    for month in range(months):
         economies.step()
-        economies.close_month(month, {}, last=month == number - 1)
+        economies.close_month(month, {}, last=month == months - 1)
 
 
 def measure(quick: bool, repeats: int) -> dict[str, Any]:
@@ -92,21 +92,24 @@ def measure(quick: bool, repeats: int) -> dict[str, Any]:
     trainer = untrained()
     for name, size in list(SIZES.items())[: 1 if quick else None]:
         model = MacroModel(**sized(*size), policy=trainer.policies(), rng=1)
-        trained = MacroModel(**sized(*size), policy="random", rng=1)  # the learners act in it, not the policies
+        twin = MacroModel(**sized(*size), policy="random", rng=1)  # the learners act in it, not the policies
+        trained = LockstepEconomies([twin], trainer.learners, {kind: [None] for kind in AGENT_TYPES})
         months(model, 3)
-        roll_out(trained, trainer.learners, 3)
+        roll_out(trained, ROLLOUT_MONTHS)
         number = max(3, AGENT_MONTHS // agents_of(model) // (5 if quick else 1))
         bare = BareNetworks(model)
         work: dict[str, Callable[[], Any]] = {
             "month": lambda model=model, number=number: months(model, number),
             "decisions": lambda model=model, number=number: [decide(model) for _ in range(number)],
-            "rollout": lambda trained=trained, number=number: roll_out(trained, trainer.learners, number),
+            "rollout": lambda trained=trained: roll_out(trained, ROLLOUT_MONTHS),
             "bare": lambda bare=bare, number=number: [bare.actors() for _ in range(number)],
             "bare rollout": lambda bare=bare, number=number: [bare.rollout() for _ in range(number)],
             "bare torch": lambda bare=bare, number=number: [bare.torch_actors() for _ in range(number)],
         }
+        repeated = dict.fromkeys(work, number) | {"rollout": ROLLOUT_MONTHS}
         rivals = {
-            rival: lambda task=task, number=number: thread_seconds(task) / number / MS for rival, task in work.items()
+            rival: lambda task=task, number=repeated[rival]: thread_seconds(task) / number / MS
+            for rival, task in work.items()
         }
         found[name] = {"agents": agents_of(model), **in_turn(rivals, repeats)}
     trainer.close()

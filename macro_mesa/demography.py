@@ -38,7 +38,10 @@ def add_firm(model: "MacroModel", agent_class: type[Firm] | None = None) -> int:
     (row,) = firms.extend(1, agent_class)
     for name in firms.core_names:
         firms.table[name][row] = firms.table[name][parent]
-    for name in ("deposits", "debt", "inventory", "capital", "opening_sales", "expected_sales", "sales", "revenue"):
+    for name in (
+        "deposits", "debt", "inventory", "capital", "investment_plan", "opening_sales", "expected_sales", "sales",
+        "revenue",
+    ):  # fmt: skip
         firms.table[name][[parent, row]] /= 2.0
     workers = np.flatnonzero(households.employer_id == parent)[1::2]
     households.employer_id[workers] = row

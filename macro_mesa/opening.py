@@ -70,6 +70,7 @@ def _endow_firms(model: "MacroModel") -> None:
     firms.loan_rate[:] = p.opening_policy_rate + p.opening_lending_margin
     firms.loan_term[:] = stationary_term(p.firm_loan_term)
     firms.capital[:] = p.opening_capital * firms.employment
+    firms.investment_plan[:] = p.depreciation_rate / 12.0 * firms.capital
     firms.inventory[:] = p.opening_inventory * firms.employment
     firms.wage_offer[:] = p.opening_wage
     firms.wage_bill[:] = p.opening_wage * firms.employment

@@ -169,11 +169,13 @@ SPACES: dict[str, Space] = {
             _O("real_wage", "log", -3.0, 3.0, "own wage offer over own price, over its opening value"),
             _O("price_change", "100 x log", -5.0, 5.0, "own last price change"),
             _O("hours_called", "share", 0.0, 1.0, "share of its workers' hours called last month"),
+            _O("deposit_rate", "10 x annual", 0.0, 5.0, "published mean deposit rate, what its owners forgo"),
+            _O("investment", "multiple of depreciation", 0.0, 5.0, "own investment plan"),
         ),
         heads=(
             Head("price", "share", (-0.02, -0.01, 0.0, 0.01, 0.02), "change of the posted price"),
             Head("hiring", "share, at least one worker", (-0.05, 0.0, 0.05), "change of the employment target"),
-            Head("investment", "multiple of depreciation", (0.25, 1.0, 1.75), "planned investment"),
+            Head("investment", "multiple of depreciation", (0.0, 1.0, 2.0), "investment that plans move towards"),
         ),
     ),
 }

@@ -47,6 +47,12 @@ class Rollout:
             final_value=np.zeros(shape, dtype=np.float32),
         )
 
+    def reopened(self) -> Rollout:
+        """The same memory for another rollout of the same shape: nothing has ended, everything else is written over."""
+        for ends in (self.terminated, self.truncated, self.final_value):
+            ends[:] = 0
+        return self
+
     @classmethod
     def side_by_side(cls, parts: Sequence[Rollout]) -> Rollout:
         """The agents of several rollouts of the same months as one, copied."""
@@ -112,9 +118,27 @@ class Batch(NamedTuple):
 
     @classmethod
     def of(
-        cls, rollout: Rollout, normalizer: RunningNormalizer, scale: float, gamma: float, lam: float
+        cls,
+        rollout: Rollout,
+        normalizer: RunningNormalizer,
+        scale: float,
+        gamma: float,
+        lam: float,
+        *,
+        peers: int = 1,
+        agents: np.ndarray | None = None,
     ) -> Batch:
-        """All agent-months of a rollout, its rewards divided by scale, advantages standardised."""
+        """Agent-months of a rollout, its rewards divided by scale, advantages standardised.
+
+        Args:
+            rollout: (T, n) months and agents.
+            normalizer, scale: of observations and rewards.
+            gamma, lam: as in `generalized_advantages`.
+            peers: agents of an economy, side by side, whose mean advantage in the month is taken off; 1: none is.
+            agents: columns that are learned from, all by default.
+        """
+        if agents is not None and peers == 1:
+            rollout, agents = rollout.take(agents), None
         advantage, returns = generalized_advantages(
             rollout.reward / np.float32(scale),
             rollout.value,
@@ -124,6 +148,10 @@ class Batch(NamedTuple):
             gamma,
             lam,
         )
+        if peers > 1:
+            advantage = less_peers(advantage, peers)
+        if agents is not None:
+            rollout, advantage, returns = rollout.take(agents), advantage[:, agents], returns[:, agents]
         advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
         observation = rollout.observation.reshape(-1, rollout.observation.shape[-1])
         flat = (rollout.log_probability, rollout.value, advantage, returns)
@@ -143,6 +171,18 @@ class Batch(NamedTuple):
         variance = self.returns.var(correction=0).item()
         error = (self.returns - self.value).var(correction=0).item()
         return 1.0 - error / variance if variance > 0 else 0.0
+
+
+def less_peers(advantage: np.ndarray, peers: int) -> np.ndarray:
+    """Advantages (T, n) less the month's mean over the agents of the same economy, `peers` columns side by side.
+
+    What all of them met, a slump or a boom that the critic did not foresee, says nothing about one agent's action:
+    a baseline that takes it off leaves the gradient's mean as it was but for one agent's effect on the
+    others (Wu et al. 2018, "Variance reduction for policy gradient with action-dependent factorized baselines").
+    """
+    months, agents = advantage.shape
+    by_economy = advantage.reshape(months, agents // peers, peers)
+    return (by_economy - by_economy.mean(axis=2, keepdims=True)).reshape(months, agents)
 
 
 def generalized_advantages(

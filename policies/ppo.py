@@ -77,6 +77,10 @@ class PPOConfig(BaseModel):
         le=1,
         description="share of the agents, drawn anew each update, learned from",
     )
+    peer_baseline: bool = Field(
+        default=False,
+        description="take the month's mean over the agents of the same economy off their advantages",
+    )
     normalize_rewards: bool = Field(
         default=True,
         description="divide rewards by the running standard deviation of discounted returns",
@@ -175,13 +179,16 @@ class PPOLearner:
         self._require_finite("observation", observations)
         self.normalizer.update(observations)
 
-    def update(self, rollout: Rollout, progress: float, crowd: float = 1.0) -> dict[str, Any]:
+    def update(
+        self, rollout: Rollout, progress: float, crowd: float = 1.0, economies: int | None = None
+    ) -> dict[str, Any]:
         """Learns from one rollout.
 
         Args:
             rollout: (T, n) months and agents, acted by this learner since its last update.
             progress: share of training behind us, 0 to 1, which moves the schedules.
             crowd: factor on the share of agents learned from, for rollouts of more agents than usual.
+            economies: in which as many agents each stand side by side; None: not known, nobody has peers.
 
         Returns:
             Diagnostics that JSON can hold. Losses, `entropy` (all heads' sum), `entropy_fraction`
@@ -208,13 +215,15 @@ class PPOLearner:
         if config.normalize_rewards:
             self.scaler.update(rollout.reward, rollout.terminated)
         scale = self.scaler.scale if config.normalize_rewards else 1.0
-        learned_from = rollout
+        agents = None
         fraction = config.sample_fraction * crowd
         if fraction < 1:
             count = max(1, round(rollout.agents * fraction))
             agents = self.generator.choice(rollout.agents, count, replace=False)
-            learned_from = rollout.take(agents)
-        batch = Batch.of(learned_from, self.normalizer, scale, config.gamma, config.gae_lambda)
+        peers = rollout.agents // economies if config.peer_baseline and economies else 1
+        batch = Batch.of(
+            rollout, self.normalizer, scale, config.gamma, config.gae_lambda, peers=peers, agents=agents
+        )
         self._require_finite("final_value", batch.returns.numpy())
         diagnostics = self._descend(batch, rate, bonus)
         # Only now: the rollout's log-probabilities belong to the scales its agents acted on.

@@ -156,7 +156,7 @@ class Share:
         """What these types' learners are now."""
         return {kind: self.learners[kind].state() for kind in kinds}
 
-    def learn(self, lessons: Mapping[str, tuple[Rollout, float, float]]) -> dict[str, dict[str, Any]]:
+    def learn(self, lessons: Mapping[str, tuple[Rollout, float, float, int]]) -> dict[str, dict[str, Any]]:
         """Update types' learners by the arguments of ``PPOLearner.update``; they share nothing, each has a thread."""
         updates = {kind: self.threads.submit(self.learners[kind].update, *own) for kind, own in lessons.items()}
         return {kind: update.result() for kind, update in updates.items()}

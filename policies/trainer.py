@@ -167,8 +167,9 @@ class Trainer:
         """Update every type's learner, the types dealt out among the processes."""
         # with more economies, private agents learn from as many samples as with few
         crowd = min(1.0, self.config.economies / self.config.economies_at(progress))
+        economies = self.config.economies_at(progress)
         lessons = {
-            kind: (rollout, self.config.own_progress(kind, progress), 1.0 if kind == CENTRAL_BANK else crowd)
+            kind: (rollout, self.config.own_progress(kind, progress), 1.0 if kind == CENTRAL_BANK else crowd, economies)
             for kind, rollout in rollouts.items()
         }
         shares: list[list[str]] = [[] for _ in self.crew]

@@ -37,14 +37,21 @@ class LockstepEconomies:
         return [k for k in range(len(self.models)) if self.seats[agent_type][k] is None]
 
     def start_rollout(self, agent_types: Sequence[str], months: int) -> None:
-        """Allocate arrays for the types that learn and let every economy's recorder write its share."""
-        self.rollouts = {}
+        """Open arrays for the types that learn and let every economy's recorder write its share.
+
+        The last rollout's memory is used again if it fits: who still needs that rollout copies it before.
+        """
+        last, self.rollouts = self.rollouts, {}
         for kind in agent_types:
             agents = len(self.models[0].populations[kind])
             number = len(self.learned_in(kind)) * agents
             if number:
-                space = SPACES[kind]
-                self.rollouts[kind] = Rollout.allocate(months, number, space.size, len(space.heads))
+                before = last.get(kind)
+                if before is not None and before.reward.shape == (months, number):
+                    self.rollouts[kind] = before.reopened()
+                else:
+                    space = SPACES[kind]
+                    self.rollouts[kind] = Rollout.allocate(months, number, space.size, len(space.heads))
         for k in range(len(self.models)):
             self._attach(k, slot=0)
 
@@ -105,8 +112,7 @@ class LockstepEconomies:
         recorded = kind in self.rollouts  # those who rest need no values
         if learned:
             start = time.perf_counter()
-            seen = np.concatenate([observations[k] for k in learned])
-            drawn = np.concatenate([draws[k] for k in learned])
+            seen, drawn = (_together([arrays[k] for k in learned]) for arrays in (observations, draws))
             if recorded:
                 actions, log_probability, value = self.learners[kind].act(seen, drawn)
             else:
@@ -129,3 +135,8 @@ class LockstepEconomies:
     def _final_values(self, kind: str, economy: int) -> np.ndarray:
         """Value (agents,) of the state an economy is in now: what a truncation bootstraps from."""
         return self.learners[kind].value(self.models[economy].populations[kind].observe())
+
+
+def _together(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """The rows of all arrays; a single one is not copied."""
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)

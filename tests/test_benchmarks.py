@@ -52,7 +52,8 @@ def test_learned_policies_are_judged_by_the_whole_month(month, holds):
 def test_the_bare_networks_do_what_the_learners_do():
     trainer = measuring.untrained()
     model = inference.MacroModel(**measuring.sized(10, 2, 2), policy="random", rng=1)
-    inference.roll_out(model, trainer.learners, 3)
+    seats = {kind: [None] for kind in inference.AGENT_TYPES}
+    inference.roll_out(inference.LockstepEconomies([model], trainer.learners, seats), 3)
     assert model.month == 3
     for kind, (network, _, observations, draws) in zip(
         inference.AGENT_TYPES, inference.BareNetworks(model).asked, strict=True

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policies.buffer import Batch, Rollout, generalized_advantages
+from policies.buffer import Batch, Rollout, generalized_advantages, less_peers
 from policies.normalization import RunningNormalizer
 
 
@@ -119,6 +119,16 @@ def test_columns_are_views_of_the_whole():
     assert not rollout.reward.any()
 
 
+def test_a_reopened_rollout_has_no_ends():
+    rollout = Rollout.allocate(2, 3, 1, 1)
+    for ends in (rollout.terminated, rollout.truncated, rollout.final_value):
+        ends[:] = 1
+    again = rollout.reopened()
+    assert again.reward is rollout.reward
+    for ends in (again.terminated, again.truncated, again.final_value):
+        assert not ends.any()
+
+
 @pytest.mark.parametrize("bounds", [(-1, 2), (0, 11), (5, 4)])
 def test_columns_outside_the_rollout_are_refused(bounds):
     with pytest.raises(IndexError, match="not within 10 agents"):
@@ -148,6 +158,27 @@ def test_batch_keeps_samples_together_and_standardises_advantages():
     returns, value = batch.returns.numpy(), batch.value.numpy()
     expected = 1 - np.var(returns - value) / np.var(returns)
     assert batch.explained_variance() == pytest.approx(expected, rel=1e-5)
+
+
+def test_what_an_economy_s_agents_all_met_is_taken_off():
+    random = np.random.default_rng(1)
+    own = random.standard_normal((5, 3, 4)).astype(np.float32)
+    own -= own.mean(axis=2, keepdims=True)
+    common = 100 * random.standard_normal((5, 3, 1)).astype(np.float32)
+    np.testing.assert_allclose(less_peers((own + common).reshape(5, 12), 4), own.reshape(5, 12), atol=1e-4)
+
+
+def test_agents_left_out_of_a_batch_are_still_peers():
+    rollout = Rollout.allocate(1, 4, 1, 1)
+    rollout.reward[:] = [[1, 3, 10, 20]]
+    arguments = {"scale": 1.0, "gamma": 0.0, "lam": 0.0, "agents": np.array([3, 0])}
+    alone = Batch.of(rollout, RunningNormalizer(1), **arguments)
+    beside = Batch.of(rollout, RunningNormalizer(1), **arguments, peers=2)
+    assert alone.returns.tolist() == beside.returns.tolist() == [20, 1]
+    # 20 is five above its economy's mean, 1 is one below
+    assert beside.advantage.sign().tolist() == [1, -1]
+    wider = Batch.of(rollout, RunningNormalizer(1), scale=1.0, gamma=0.0, lam=0.0, peers=2)
+    assert wider.advantage.tolist() == pytest.approx((np.array([-1, 1, -5, 5]) / np.sqrt(13)).tolist())
 
 
 def test_rollouts_of_other_shapes_are_refused():

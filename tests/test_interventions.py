@@ -151,7 +151,7 @@ def test_fixed_heads_leave_the_others_alone():
 @pytest.mark.parametrize(
     ("intervention", "words"),
     [
-        ({FIRM: Blind(("deposit_rate",))}, "cannot blind firm"),
+        ({FIRM: Blind(("policy_rate",))}, "cannot blind firm"),
         ({FIRM: FixHeads((("prices", 1),))}, "no head 'prices'"),
         ({FIRM: FixHeads((("price", 5),))}, "no choice 5"),
         ({"baker": Freeze()}, "baker"),

@@ -247,7 +247,7 @@ def test_what_the_central_bank_sees_is_what_was_published():
         "inflation_3m": 10 * (last.inflation_3m - 0.02),
         "inflation_12m": 10 * (last.inflation - 0.02),
         "output_gap": 10 * last.observed_gap,
-        "unemployment_gap": 10 * (last.unemployment - 0.08),
+        "unemployment_gap": 10 * (last.unemployment - model.parameters.natural_unemployment),
         "credit_growth": 10 * last.credit_growth,
         "lending_rate": 10 * last.lending_rate,
         "distance_to_bound": 10 * last.policy_rate,
@@ -313,7 +313,8 @@ def test_rewards_are_the_design_s():
     wear = level * p.depreciation_rate / 12 * firms.capital
     profit = firms.revenue - firms.wage_bill - firms.interest - wear
     equity = firms.deposits + level * (firms.capital + firms.inventory) - firms.debt
-    expected = (profit - p.equity_charge / 12 * equity) / (level * firms.opening_sales)
+    cost_of_equity = (p.equity_premium + model.economy["deposit_rate"][0]) / 12
+    expected = (profit - cost_of_equity * equity) / (level * firms.opening_sales)
     expected -= p.inventory_cost * firms.inventory / firms.opening_sales
     expected -= p.menu_cost * (firms.price != firms.last_price) + p.bankruptcy_penalty * firms.bankrupt
     np.testing.assert_allclose(firms.reward(), expected)

@@ -206,7 +206,7 @@ def test_single_agents_may_decide_in_plain_python():
     model = economy(policy="rule")
     model.households.recast([3], Idler)
     model.firms.recast([0, 2], Counter)
-    target = model.firms.employment_target.copy()
+    target, plans = model.firms.employment_target.copy(), model.firms.investment_plan.copy()
     crowded = model.firms.observe()[:, 1] > 0.67
     run(model, 1)
     assert (model.households[3].consumption_rate, model.households[3].hours) == (MOST, 0.5)
@@ -218,7 +218,9 @@ def test_single_agents_may_decide_in_plain_python():
         multiple = values("firm", "investment")[firm.unique_id % 3]
         planned = multiple * model.parameters.depreciation_rate / 12.0
         worn = 1.0 - model.parameters.depreciation_rate / 12.0
-        assert firm.investment_plan == pytest.approx(planned * (firm.capital - firm.investment) / worn)
+        wanted = planned * (firm.capital - firm.investment) / worn
+        step = model.parameters.investment_adjustment
+        assert firm.investment_plan == pytest.approx(plans[row] + step * (wanted - plans[row]))
 
 
 @pytest.mark.parametrize("decision", [(1, 0), (1, 0, 0, 0), (5, 0, 0), (-1, 0, 0)])

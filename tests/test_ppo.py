@@ -224,6 +224,19 @@ def test_value_losses_by_hand(value_loss):
     assert each.update(rollout, 0.0)["value_loss"] == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.parametrize("baseline", [True, False])
+def test_luck_that_all_of_an_economy_share_hides_no_lesson_from_peers(baseline):
+    rng = np.random.default_rng(0)
+    each = learner(learning_rate=3e-3, gamma=0.0, peer_baseline=baseline, normalize_rewards=False)
+    for update in range(25):
+        rollout = play(each, rng)
+        luck = 30 * rng.standard_normal((MONTHS, 4, 1)).astype(np.float32)
+        rollout.reward[:] = (rollout.reward.reshape(MONTHS, 4, -1) + luck).reshape(MONTHS, AGENTS)
+        each.update(rollout, update / 25, economies=4)
+    found = play(each, rng, agents=400).reward.mean()
+    assert bool(found > 1.6) is baseline
+
+
 def test_diagnostics_describe_the_rollout():
     each, rng = learner(), np.random.default_rng(0)
     rollout = play(each, rng)

@@ -86,8 +86,8 @@ def test_what_a_firm_expects_to_sell_does_not_fall_while_it_sells_out():
     model.goods_market.clear()
     assert firms.inventory[0] == 0.0
     assert firms.expected_sales[0] == before[0]
-    left = firms.inventory > 0.0
-    np.testing.assert_allclose(firms.expected_sales[left], (before + (firms.sales - before) / 6)[left])
+    left, step = firms.inventory > 0.0, model.parameters.expectation_adjustment
+    np.testing.assert_allclose(firms.expected_sales[left], (before + step * (firms.sales - before))[left])
 
 
 def test_a_firm_pays_whom_it_can_and_lays_off_the_rest():

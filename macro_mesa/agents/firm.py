@@ -135,6 +135,8 @@ def _observe(out, firms, banks, economy, parameters, key, month, low, high):
         out[i, 14] = np.log(firms[i].wage_offer / (price * p.opening_wage))
         out[i, 15] = 100.0 * np.log(price / firms[i].last_price)
         out[i, 16] = firms[i].utilization
+        out[i, 17] = 10.0 * published.deposit_rate
+        out[i, 18] = firms[i].investment_plan / max(p.depreciation_rate / 12.0 * firms[i].capital, 1.0e-9)
     clip_columns(out, low, high)
 
 
@@ -153,19 +155,22 @@ def _apply(firms, actions, rows, price_steps, hiring_steps, investment_rates, pa
         elif hiring < 0.0:
             firms[i].employment_target = max(1, firms[i].employment_target - change)
         wear = p.depreciation_rate / 12.0 * firms[i].capital
-        firms[i].investment_plan = investment_rates[actions[k, 2]] * wear
+        wanted = investment_rates[actions[k, 2]] * wear
+        firms[i].investment_plan += p.investment_adjustment * (wanted - firms[i].investment_plan)
 
 
 @jit
 def _reward(out, firms, economy, parameters):
     p = parameters[0]
     price_level = economy[0].price_level
+    # what owners could earn on deposits instead, and a premium
+    cost_of_equity = (economy[0].deposit_rate + p.equity_premium) / 12.0
     for i in range(len(firms)):
         scale = price_level * firms[i].opening_sales
         wear = price_level * p.depreciation_rate / 12.0 * firms[i].capital
         profit = firms[i].revenue - firms[i].wage_bill - firms[i].interest - wear
         out[i, 0] = profit / scale
-        out[i, 1] = -p.equity_charge / 12.0 * equity(firms, i, price_level) / scale
+        out[i, 1] = -cost_of_equity * equity(firms, i, price_level) / scale
         out[i, 2] = -p.inventory_cost * firms[i].inventory / max(firms[i].opening_sales, 1.0e-9)
         out[i, 3] = -p.menu_cost * (firms[i].price != firms[i].last_price)
         out[i, 4] = -p.bankruptcy_penalty * firms[i].bankrupt

@@ -129,6 +129,7 @@ def clear(households, firms, banks, economy, parameters, flows, key, month):
     prices = np.empty(len(firms))
     stocks = np.empty(len(firms))
     taste = economy[0].taste
+    p = parameters[0]
     for i in range(number):
         money[i] = min(households[i].consumption_rate * taste, 1.0) * households[i].deposits
     for f in range(len(firms)):
@@ -156,7 +157,7 @@ def clear(households, firms, banks, economy, parameters, flows, key, month):
         firms[f].revenue = revenue[f]
         # what a firm that sold out could have sold, nobody knows
         if firms[f].inventory > SOLD_OUT or firms[f].sales > firms[f].expected_sales:
-            firms[f].expected_sales += (firms[f].sales - firms[f].expected_sales) / 6.0
+            firms[f].expected_sales += p.expectation_adjustment * (firms[f].sales - firms[f].expected_sales)
     return 1.0 - consumed / max(money[:number].sum(), 1.0e-300)
 
 
