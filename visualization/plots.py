@@ -13,11 +13,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from macro_mesa.config import Parameters
 from visualization import style
 from visualization.macro_panels import PANELS, draw_panel, runs_of
 
 Returns = Mapping[str, Mapping[str, Mapping[str, Any]]]
 Components = Mapping[str, Mapping[str, Mapping[str, float]]]
+DEFAULTS = Parameters()
 
 
 def save_figure(figure: Figure, path: str | Path) -> Path:
@@ -39,8 +41,8 @@ def png(figure: Figure, dpi: float = style.DPI) -> bytes:
 # --- the economy
 def macro_variables(
     history: pd.DataFrame | Sequence[pd.DataFrame],
-    inflation_target: float = 0.02,
-    natural_unemployment: float = 0.06,
+    inflation_target: float = DEFAULTS.inflation_target,
+    natural_unemployment: float = DEFAULTS.natural_unemployment,
 ) -> Figure:
     """The main series of a run, or the median and the 10-90 % band of several runs.
 
@@ -69,8 +71,8 @@ def macro_variables(
 def macro_panel(
     name: str,
     history: pd.DataFrame | Sequence[pd.DataFrame],
-    inflation_target: float = 0.02,
-    natural_unemployment: float = 0.06,
+    inflation_target: float = DEFAULTS.inflation_target,
+    natural_unemployment: float = DEFAULTS.natural_unemployment,
     shaded: Sequence[tuple[float, float]] = (),
     width: float = style.PANEL_WIDTH,
 ) -> Figure:
