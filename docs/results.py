@@ -92,6 +92,8 @@ def evidence(results: Mapping[str, Any], figures: Sequence[str]) -> Iterator[str
         yield "\n".join(f"- {line}" for line in placebo_lines(claim)) + "\n"
     yield "### Moments\n"
     yield table(("moment", "US", "US, twenty-year windows", *_policies(results)), _moments(results))
+    yield "### Do the runs agree?\n"
+    yield table(("mean of", *(f"run {run}" for run in results["runs"]), "apart", "threshold", "verdict"), _agreement(results))
 
 
 def failures(results: Mapping[str, Any]) -> list[str]:
@@ -127,6 +129,12 @@ def _descriptive(claim: Mapping[str, Any]) -> Iterator[Sequence[str]]:
         if entry["passed"] is None:
             runs = ", ".join(number(run) for run in entry["by_run"])
             yield name.replace("_", " "), f"{number(entry['mean'])} {entry['unit']}", interval(entry["ci"]), runs
+
+
+def _agreement(results: Mapping[str, Any]) -> Iterator[Sequence[str]]:
+    for entry in results["agreement"]["statistics"].values():
+        apart, threshold = (f"{number(entry[key])} {entry['unit']}" for key in ("distance", "threshold"))
+        yield entry["title"], *map(number, entry["by_run"]), apart, f"below {threshold}", _verdict(entry["passed"])
 
 
 def _policies(results: Mapping[str, Any]) -> list[str]:

@@ -33,7 +33,7 @@ STATISTICS = (
     Column("investment", "f8", "units a month", "Goods bought by firms"),
     Column("wage", "f8", "money a month", "Mean wage offer, weighted by employment", 1.0),
     Column("output_gap", "f8", "log", "Log output over potential at natural unemployment"),
-    Column("observed_gap", "f8", "log", "24-month growth of output less its running mean"),
+    Column("observed_gap", "f8", "log", "Log of last quarter's output over potential at trend productivity"),
     Column("output_growth", "f8", "log", "Output this quarter over the quarter before"),
     Column("credit_growth", "f8", "log", "Twelve-month growth of credit"),
     Column("gini_wealth", "f8", "0..1", "Gini coefficient of households' net worth"),
@@ -58,7 +58,7 @@ STATISTICS = (
 
 ECONOMY_COLUMNS = DISTURBANCES + STATISTICS
 ECONOMY_TYPE = np.dtype([(column.name, column.dtype) for column in ECONOMY_COLUMNS], align=True)
-HISTORY_MONTHS = 25  # what the observed output gap looks back on
+HISTORY_MONTHS = 13  # what twelve-month inflation looks back on
 
 # sorting by digits of 11 bits
 DIGITS, DIGIT_BITS = 6, 11
@@ -181,12 +181,11 @@ def price_relative(firms, revenue):
 
 @jit
 def published_statistics(
-    households, firms, banks, central_bank, economy, parameters, revaluations, history, mean_growth, month
+    households, firms, banks, central_bank, economy, parameters, revaluations, history
 ):
     """Fill the statistics of the month in ``economy``, push it on the histories, return households' net worth.
 
-    ``history`` (3, HISTORY_MONTHS) holds price level, output and credit, the newest last; ``mean_growth``
-    (1,) is the running mean of 24-month output growth that the observed gap is measured from.
+    ``history`` (3, HISTORY_MONTHS) holds price level, output and credit, the newest last.
     """
     p = parameters[0]
     e = economy[0]
@@ -263,8 +262,8 @@ def published_statistics(
     economy[0].inflation_3m = (history[0, -1] / history[0, -4]) ** 4 - 1.0
     economy[0].output_growth = history[1, -3:].mean() - history[1, -6:-3].mean()
     economy[0].credit_growth = history[2, -1] - history[2, -13]
-    growth = history[1, -1] - history[1, -25]
-    economy[0].observed_gap = growth - mean_growth[0]
-    # a running mean over about ten years, faster while the economy is young
-    mean_growth[0] += (growth - mean_growth[0]) / min(120.0, 24.0 + month)
+    at_trend = potential_output(
+        1.0, len(households), capital, p.natural_unemployment, p.opening_capital, p.labor_share
+    )
+    economy[0].observed_gap = history[1, -3:].mean() - np.log(max(at_trend, 1.0e-9))
     return net_worth(households, firms, banks, economy[0].price_level)

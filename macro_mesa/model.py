@@ -85,7 +85,6 @@ class MacroModel(mesa.Model):
         self.parameter_record = self.parameters.as_record()
         self.economy = new_economy()
         self.history = np.zeros((3, HISTORY_MONTHS))
-        self.mean_growth = np.zeros(1)
         self.shocks: list[Shock] = read_shocks(shocks)
         self._build_populations()
         self.labor_market: LaborMarket = LaborMarket(self)

@@ -72,7 +72,7 @@ def _endow_firms(model: "MacroModel") -> None:
     firms.capital[:] = p.opening_capital * firms.employment
     firms.investment_plan[:] = p.depreciation_rate / 12.0 * firms.capital
     firms.inventory[:] = p.opening_inventory * firms.employment
-    firms.wage_offer[:] = p.opening_wage
+    firms.wage_offer[:] = firms.hourly_cost[:] = p.opening_wage
     firms.wage_bill[:] = p.opening_wage * firms.employment
     for column in ("production", "sales", "expected_sales", "opening_sales", "revenue", "labor"):
         getattr(firms, column)[:] = firms.employment
@@ -121,4 +121,3 @@ def _open_statistics(model: "MacroModel") -> None:
     model.history[0] = monthly_inflation**months
     model.history[1] = np.log(p.monthly_output)
     model.history[2] = np.log(max(float(economy["credit"][0]), 1.0e-9))
-    model.mean_growth[:] = 0.0

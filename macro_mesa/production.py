@@ -3,6 +3,7 @@
 import numpy as np
 
 from macro_mesa import ledger
+from macro_mesa.agents.firm import efficiency
 from macro_mesa.compiled import jit
 from macro_mesa.ledger import FIRMS_CURRENT, HOUSEHOLDS, WAGES
 from macro_mesa.markets.goods_market import SOLD_OUT
@@ -20,13 +21,6 @@ def wage_tax(outside_money, target_prices, num_households, p):
         return 0.0
     excess = outside_money / (p.outside_money_target * num_households * target_prices) - 1.0
     return min(max(p.base_tax + p.tax_response * excess, 0.0), p.maximum_tax)
-
-
-@jit
-def efficiency(firms, f, economy, p):
-    """Units that the first hour of a firm makes, from its productivity and its capital."""
-    intensity = firms[f].capital / p.opening_capital
-    return economy[0].productivity * np.exp(firms[f].productivity) * intensity ** (1.0 - p.labor_share)
 
 
 @jit
@@ -84,6 +78,7 @@ def pay_wages(households, firms, banks, central_bank, economy, parameters, flows
     rates = np.empty(len(firms))
     for f in range(len(firms)):
         rates[f] = pay_rate(firms, f, economy, p)
+        firms[f].hourly_cost = firms[f].wage_offer * (1.0 + economy[0].cost)
     due = np.zeros(len(firms))
     for i in range(len(households)):
         households[i].hours_worked = 0.0

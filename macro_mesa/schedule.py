@@ -70,7 +70,7 @@ def publish_statistics(model: "MacroModel") -> None:
     households, firms, banks = model.households.table, model.firms.table, model.commercial_banks.table
     wealth = aggregates.published_statistics(
         households, firms, banks, model.central_banks.table, model.economy, model.parameter_record,
-        model.ledger.revaluations, model.history, model.mean_growth, model.month,
+        model.ledger.revaluations, model.history,
     )  # fmt: skip
     aggregates.publish_last(model.economy, aggregates.ascending(wealth), residual)
 

@@ -73,7 +73,6 @@ def load(model_class: type["MacroModel"], folder: Path, policy: Any) -> "MacroMo
 def _arrays(model: "MacroModel") -> dict[str, np.ndarray]:
     arrays = {
         "history": model.history,
-        "mean_growth": model.mean_growth,
         "collection_steps": np.array(model.datacollector._collection_steps, dtype=float),
         "ledger.flows": model.ledger.flows,
         "ledger.revaluations": model.ledger.revaluations,
@@ -117,7 +116,6 @@ def _restore(model: "MacroModel", description: dict[str, Any], arrays: dict[str,
     for name in ("flows", "revaluations", "stocks", "opening_stocks"):
         getattr(model.ledger, name)[:] = arrays[f"ledger.{name}"]
     model.history[:] = arrays["history"]
-    model.mean_growth[:] = arrays["mean_growth"]
     collected = model.datacollector.model_vars
     for name in collected:
         collected[name] = arrays[f"collected.{name}"].tolist()

@@ -8,6 +8,7 @@ import reference
 from conftest import CONTRACT_COLUMNS, SIZES, economy, history, run
 
 from macro_mesa.aggregates import BUCKETS, ascending, gini, net_worth, potential_output, price_relative
+from macro_mesa.config import Parameters
 from macro_mesa.recorder import PUBLISHED
 
 
@@ -166,12 +167,9 @@ def test_growth_rates_again_from_the_history():
     quarter = output.rolling(3).mean()
     np.testing.assert_allclose(frame.output_growth[late], (quarter - quarter.shift(3))[late], atol=1e-12)
     np.testing.assert_allclose(frame.credit_growth[late], (credit - credit.shift(12))[late], atol=1e-12)
-    before = np.concatenate([np.full(24, math.log(94.0)), output.to_numpy()])
-    mean = 0.0
-    for month in range(1, 61):
-        growth = before[month + 24] - before[month]
-        assert frame.observed_gap[month] == pytest.approx(growth - mean, abs=1e-12)
-        mean += (growth - mean) / min(120.0, 24.0 + month)
+    p = Parameters()
+    at_trend = ((1.0 - p.natural_unemployment) * 100) ** 0.7 * (frame.capital / p.opening_capital) ** 0.3
+    np.testing.assert_allclose(frame.observed_gap[late], (quarter - np.log(at_trend))[late], atol=1e-12)
 
 
 def test_the_history_has_the_contract_s_columns_and_opens_at_the_opening():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from statsmodels.tsa.filters.hp_filter import hpfilter
 
+from macro_mesa.evidence.agreement import agreement
 from macro_mesa.evidence.stylised_facts import (
     FILTERS,
     MOMENTS,
@@ -123,3 +124,23 @@ def test_what_does_not_vary_has_no_correlation_and_is_within_nothing():
     found = stylised_facts({"learned": [history]})
     assert found["moments"]["okun_correlation"]["learned"]["within"] is False
     assert found["beveridge"]["learned"] is None
+
+
+# --- agreement of the runs
+def test_runs_agree_within_the_thresholds_and_not_beyond_them():
+    def seeds(output, unemployment):
+        return [
+            {"gdp": np.full(6, output + k), "capital": np.full(6, 100.0), "unemployment": np.full(6, unemployment),
+             "inflation": np.full(6, 0.02)}
+            for k in (-1.0, 1.0)
+        ]  # fmt: skip
+
+    found = agreement({"1": seeds(95.0, 0.05), "2": seeds(104.0, 0.069)})
+    assert found["passed"]
+    output = found["statistics"]["gdp"]
+    assert output["by_run"] == pytest.approx([95.0, 104.0])
+    assert output["distance"] == pytest.approx(100 * 9 / 99.5)
+    assert found["statistics"]["unemployment"]["distance"] == pytest.approx(1.9)
+    for far in (seeds(106.0, 0.05), seeds(95.0, 0.071)):
+        assert not agreement({"1": seeds(95.0, 0.05), "2": far})["passed"]
+    assert agreement({"1": seeds(95.0, 0.05)})["statistics"]["gdp"]["distance"] == 0.0

@@ -151,8 +151,9 @@ def test_wage_offers_follow_the_firm_s_own_queue():
     firms.hires[:3] = [1, 1, 1]  # firm 0 has a post left, firm 1 as many applicants as posts
     firms.applicants[2] = 5  # firm 2 turned four away
     before = firms.wage_offer.copy()
-    labor_market.set_wage_offers(firms.table, model.parameter_record, model.key, 1)
-    indexed = 1.0 + p.wage_indexation * p.inflation_target / 12.0
+    model.economy["inflation"] = 0.07
+    labor_market.set_wage_offers(firms.table, model.economy, model.parameter_record, model.key, 1)
+    indexed = 1.0 + (p.wage_indexation * p.inflation_target + p.wage_catch_up * 0.07) / 12.0
     change = firms.wage_offer / before / indexed - 1.0
     assert 0.0 < change[0] <= p.wage_raise
     np.testing.assert_allclose(change[1], 0.0, atol=1e-12)

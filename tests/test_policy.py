@@ -247,9 +247,7 @@ def test_what_the_central_bank_sees_is_what_was_published():
         "inflation_3m": 10 * (last.inflation_3m - 0.02),
         "inflation_12m": 10 * (last.inflation - 0.02),
         "output_gap": 10 * last.observed_gap,
-        "unemployment_gap": 10 * (last.unemployment - model.parameters.natural_unemployment),
         "credit_growth": 10 * last.credit_growth,
-        "lending_rate": 10 * last.lending_rate,
         "distance_to_bound": 10 * last.policy_rate,
         "output_growth": 10 * last.output_growth,
     }
@@ -278,7 +276,7 @@ def test_nobody_s_policy_depends_on_the_unit_of_money():
     """Ten times the money and prices, the same observations: nothing absolute is seen."""
     nominal = [
         "deposits", "debt", "wage", "income", "debt_service", "loan_request", "shopping_price", "price",
-        "last_price", "wage_offer", "wage_bill", "revenue", "loans", "reserves", "advances", "equity",
+        "last_price", "wage_offer", "hourly_cost", "wage_bill", "revenue", "loans", "reserves", "advances", "equity",
         "nonperforming", "new_loans",
     ]  # fmt: skip
     model = economy(SIZES[1], 12, policy="random", rng=5)
@@ -292,7 +290,7 @@ def test_nobody_s_policy_depends_on_the_unit_of_money():
         if kind != "firm":
             np.testing.assert_allclose(population.observe(), before[kind], rtol=1e-5, atol=1e-5)
     after = model.firms.observe()
-    own_scale = [n for n, o in enumerate(SPACES["firm"].observations) if o.name != "real_wage"]
+    own_scale = [n for n, o in enumerate(SPACES["firm"].observations) if o.name != "labor_cost"]
     np.testing.assert_allclose(after[:, own_scale], before["firm"][:, own_scale], rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(after, before["firm"], rtol=1e-5, atol=1e-5)
 

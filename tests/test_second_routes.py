@@ -19,7 +19,7 @@ def uniform(key: int, month: int, purpose: int, agent: int, block: int = 0) -> f
     return (reference.philox(key, (agent, block, month, purpose))[0] + 0.5) / 2**32
 
 
-def labor_market(workers: list[int], targets: list[int], offers: list[float], p, key: int, month: int):
+def labor_market(workers: list[int], targets: list[int], offers: list[float], inflation: float, p, key: int, month: int):
     """A month: who works where (-1 nobody), and each firm's vacancies, hires, applicants and next wage offer."""
     number, firms = len(workers), range(len(targets))
     workers = list(workers)
@@ -42,7 +42,7 @@ def labor_market(workers: list[int], targets: list[int], offers: list[float], p,
                 hires[f] += 1
                 workers[i] = f
                 break
-    growth = 1.0 + p.wage_indexation * p.inflation_target / 12.0
+    growth = 1.0 + (p.wage_indexation * p.inflation_target + p.wage_catch_up * inflation) / 12.0
     next_offers = []
     for f in firms:
         draw = uniform(key, month, Purpose.WAGE_OFFER, f)
@@ -66,7 +66,8 @@ def test_the_labor_market_is_the_reference_s(case):
     run_until(model, "hire and fire")
     before = model.households.employer_id.tolist(), model.firms.employment_target.tolist()
     expected = labor_market(
-        *before, model.firms.wage_offer.tolist(), model.parameters, int(model.key), model.month
+        *before, model.firms.wage_offer.tolist(), float(model.economy["inflation"][0]), model.parameters,
+        int(model.key), model.month,
     )  # fmt: skip
     model.labor_market.clear()
     found = model.firms

@@ -55,11 +55,9 @@ def _observe(out, central_bank, economy, parameters, low, high):
     out[0, 2] = 10.0 * (published.inflation_3m - p.inflation_target)
     out[0, 3] = 10.0 * (published.inflation - p.inflation_target)
     out[0, 4] = 10.0 * published.observed_gap
-    out[0, 5] = 10.0 * (published.unemployment - p.natural_unemployment)
-    out[0, 6] = 10.0 * published.credit_growth
-    out[0, 7] = 10.0 * published.lending_rate
-    out[0, 8] = 10.0 * (rate - p.lower_bound)
-    out[0, 9] = 10.0 * published.output_growth
+    out[0, 5] = 10.0 * published.credit_growth
+    out[0, 6] = 10.0 * (rate - p.lower_bound)
+    out[0, 7] = 10.0 * published.output_growth
     clip_columns(out, low, high)
 
 

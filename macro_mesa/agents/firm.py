@@ -60,6 +60,7 @@ class Firm(MacroAgent):
         Column("bankrupt", "?", "-", "Went bankrupt this month"),
         Column("refused", "?", "-", "Last loan application refused"),
         # the rest
+        Column("hourly_cost", "f8", "money a month", "What a full hour called last month cost it, cost push included"),
         Column("last_price", "f8", "money", "Posted price of the month before", 1.0),
         Column("investment", "f8", "units a month", "Capital goods bought"),
         Column("opening_sales", "f8", "units a month", "Sales at the opening: the scale of its reward", 1.0),
@@ -101,6 +102,13 @@ def normal_output(firms, i, p):
 
 
 @jit
+def efficiency(firms, f, economy, p):
+    """Units that the first hour of a firm makes, from its productivity and its capital."""
+    intensity = firms[f].capital / p.opening_capital
+    return economy[0].productivity * np.exp(firms[f].productivity) * intensity ** (1.0 - p.labor_share)
+
+
+@jit
 def _observe(out, firms, banks, economy, parameters, key, month, low, high):
     p = parameters[0]
     published = economy[0]
@@ -132,7 +140,8 @@ def _observe(out, firms, banks, economy, parameters, key, month, low, high):
         out[i, 11] = np.log(max(firms[i].employment, 0.5) / mean_employment)
         out[i, 12] = max(0, firms[i].employment_target - firms[i].employment) / firms[i].employment_target
         out[i, 13] = np.log(max(firms[i].capital, 1.0e-9) / (max(firms[i].employment, 0.5) * p.opening_capital))
-        out[i, 14] = np.log(firms[i].wage_offer / (price * p.opening_wage))
+        hourly_output = efficiency(firms, i, economy, p) * max(firms[i].employment, 1) ** (p.labor_share - 1.0)
+        out[i, 14] = 10.0 * np.log(firms[i].hourly_cost / (price * max(hourly_output, 1.0e-9) * p.opening_wage))
         out[i, 15] = 100.0 * np.log(price / firms[i].last_price)
         out[i, 16] = firms[i].utilization
         out[i, 17] = 10.0 * published.deposit_rate

@@ -46,7 +46,9 @@ class History:
     months: int
 
 
-HISTORY_COLUMNS = ("gdp", "consumption", "investment", "unemployment", "price_level", "policy_rate", "vacancies")
+HISTORY_COLUMNS = (
+    "gdp", "consumption", "investment", "unemployment", "price_level", "policy_rate", "vacancies", "capital", "inflation",
+)  # fmt: skip
 
 
 def run_history(task: History) -> dict[str, np.ndarray]:

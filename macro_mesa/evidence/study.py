@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from macro_mesa.config import ConfigError, Parameters
+from macro_mesa.evidence.agreement import agreement
 from macro_mesa.evidence.business_cycles import business_cycles
 from macro_mesa.evidence.channels import BLIND, Pairs, consumption_response, credit_channel, impulse_responses
 from macro_mesa.evidence.preregistered import CLAIMS
@@ -120,7 +121,7 @@ def run_evidence(
     execute: Callable[..., list[Any]],
     plan: Plan | None = None,
 ) -> dict[str, Any]:
-    """The contents of ``results.json``: ``claims``, ``facts``, ``seeds``, and what figures and tables need.
+    """The contents of ``results.json``: ``claims``, ``facts``, ``agreement``, ``seeds``, and what figures and tables need.
 
     runs: the training runs, the units of replication; all of economies of one size.
     held_out_seed: the first of ``pairs`` seeds that nobody trained or tuned on.
@@ -163,6 +164,7 @@ def run_evidence(
     return {
         "claims": {claim: verdicts[claim] for claim in CLAIMS},
         "facts": stylised_facts(samples),
+        "agreement": agreement(histories),
         "responses": impulse_responses(variants),
         "seeds": {"first": held_out_seed, "pairs": pairs},
         "runs": [run.name for run in runs],

@@ -27,7 +27,6 @@ INPUTS = {
     "inflation": ("inflation_3m", "inflation_12m"),
     "gap": ("output_gap",),
     "rate": ("policy_rate", "distance_to_bound"),
-    "unemployment": ("unemployment_gap",),
 }
 MOVE = 0.05  # in observation units, tenfold decimals: half a percentage point either way
 DRAWS = (np.arange(64) + 0.5) / 64.0
@@ -103,7 +102,6 @@ def taylor_rule(
         "runs_with_taylor_principle": share_of_runs([obeys(sample) for sample in samples.values()]),
         "phi_inflation": estimate(together, long_run("inflation"), "pp a pp"),
         "phi_gap": estimate(together, long_run("gap"), "pp a pp"),
-        "phi_unemployment": estimate(together, long_run("unemployment"), "pp a pp"),
         "smoothing": estimate(together, smoothing, "a month"),
         "phi_inflation_ordered_logit": across_runs(by_logit, "pp a pp"),
     }

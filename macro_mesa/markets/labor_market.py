@@ -104,10 +104,11 @@ def match(households, firms, parameters, key, month):
 
 
 @jit
-def set_wage_offers(firms, parameters, key, month):
-    """Move each firm's wage offer by the tightness of its own queue, and index it in part to the target."""
+def set_wage_offers(firms, economy, parameters, key, month):
+    """Move each firm's wage offer by the tightness of its own queue, and index it to the target and to past inflation."""
     p = parameters[0]
-    indexation = 1.0 + p.wage_indexation * p.inflation_target / 12.0
+    indexed = p.wage_indexation * p.inflation_target + p.wage_catch_up * economy[0].inflation
+    indexation = 1.0 + indexed / 12.0
     draws = np.empty(len(firms))
     fill_first(draws, key, month, Purpose.WAGE_OFFER, 0)
     for f in range(len(firms)):
@@ -120,11 +121,11 @@ def set_wage_offers(firms, parameters, key, month):
 
 
 @jit
-def clear(households, firms, parameters, key, month):
+def clear(households, firms, economy, parameters, key, month):
     """One month of the labour market."""
     separate(households, firms, parameters, key, month)
     match(households, firms, parameters, key, month)
-    set_wage_offers(firms, parameters, key, month)
+    set_wage_offers(firms, economy, parameters, key, month)
 
 
 class LaborMarket:
@@ -136,7 +137,9 @@ class LaborMarket:
     def clear(self) -> None:
         """Separations, matching and wage offers of a month."""
         model = self._model
-        clear(model.households.table, model.firms.table, model.parameter_record, model.key, model.month)
+        clear(
+            model.households.table, model.firms.table, model.economy, model.parameter_record, model.key, model.month
+        )
 
     @property
     def tightness(self) -> float:
