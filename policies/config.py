@@ -11,9 +11,9 @@ from policies.ppo import PPOConfig
 
 # Defaults that differ by type; sources in docs/decisions.md.
 PPO_DEFAULTS: dict[str, dict[str, Any]] = {
-    HOUSEHOLD: {"gamma": 0.98, "minibatch_size": 2048, "learning_rate": 1e-3, "epochs": 3, "sample_fraction": 0.15, "hidden_sizes": (32, 32), "peer_baseline": True, "entropy_coefficient": 0.006, "final_entropy_coefficient": 0.001},
-    FIRM: {"gamma": 0.98, "minibatch_size": 1024, "learning_rate": 1.2e-3, "sample_fraction": 0.6, "hidden_sizes": (32, 32), "peer_baseline": True, "entropy_coefficient": 0.008, "final_entropy_coefficient": 0.002},
-    COMMERCIAL_BANK: {"gamma": 0.99, "learning_rate": 1.2e-3, "gae_lambda": 0.97, "hidden_sizes": (32, 32), "minibatch_size": 512, "entropy_coefficient": 0.004, "final_entropy_coefficient": 0.001},
+    HOUSEHOLD: {"gamma": 0.98, "minibatch_size": 2048, "learning_rate": 1e-3, "epochs": 3, "sample_fraction": 0.15, "peer_baseline": True, "entropy_coefficient": 0.006, "final_entropy_coefficient": 0.001},
+    FIRM: {"gamma": 0.98, "minibatch_size": 1024, "learning_rate": 1.2e-3, "sample_fraction": 0.6, "peer_baseline": True, "entropy_coefficient": 0.008, "final_entropy_coefficient": 0.002},
+    COMMERCIAL_BANK: {"gamma": 0.99, "learning_rate": 1.2e-3, "gae_lambda": 0.97, "minibatch_size": 512, "entropy_coefficient": 0.004, "final_entropy_coefficient": 0.001},
     CENTRAL_BANK: {"gamma": 0.99, "learning_rate": 1e-3, "minibatch_size": 512, "epochs": 8, "entropy_coefficient": 0.01, "final_entropy_coefficient": 0.002},
 }  # fmt: skip
 
