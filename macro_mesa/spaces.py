@@ -120,7 +120,7 @@ SPACES: dict[str, Space] = {
             _O("unemployment", "10 x share", 0.0, 10.0, "published unemployment"),
         ),
         heads=(
-            Head("lending_rate", "annual", (-0.0015, -0.0004, 0.0, 0.0004, 0.0015), "change of the posted lending rate (posted_rate)"),
+            Head("lending_rate", "annual", (-0.001, -0.0003, 0.0, 0.0003, 0.001), "change of the posted lending rate (posted_rate)"),
             Head("deposit_rate", "annual", (-0.001, -0.0003, 0.0, 0.0003, 0.001), "change of the posted deposit rate (posted_rate)"),
             Head("risk_tolerance", "multiple", (0.5, 1.0, 1.5), "multiple of the usual debt-service and leverage caps"),
         ),

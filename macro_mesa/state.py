@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from macro_mesa.model import MacroModel
 
 ECONOMY_NAMES = [column.name for column in ECONOMY_COLUMNS]
-MODEL = Archive("macro-mesa-model", 2, "state.safetensors", "model.json", ConfigError)
+MODEL = Archive("macro-mesa-model", 3, "state.safetensors", "model.json", ConfigError)
 MAX_MONTHS = 1_000_000
 BOOKS_CLOSE = 1.0e-6  # what the month's own check asks for
 

@@ -254,6 +254,24 @@ def test_what_the_central_bank_sees_is_what_was_published():
     assert sees == pytest.approx(expected, rel=1e-5, abs=1e-6)
 
 
+def test_firms_see_what_an_hour_cost_last_month():
+    model = economy(SIZES[1], 12, policy="random", rng=4)
+    shocked = model.fork()
+    shocked.add_shock("cost", 0.05, model.month + 1, 12)
+    column, seen = SPACES["firm"].column("labor_cost"), []
+    for each in (model, shocked):
+        before = each.firms.observe()[:, column]
+        firms, p, e = run(each, 1).firms, each.parameters, each.economy[0]
+        made = e["productivity"] * np.exp(firms.productivity)
+        made *= (firms.capital / (p.opening_capital * np.maximum(firms.employment, 1))) ** (1 - p.labor_share)
+        expected = 10 * np.log(firms.wage_offer * (1 + e["cost"]) / (firms.price * made * p.opening_wage))
+        seen.append((before, firms.observe()[:, column]))
+        np.testing.assert_allclose(seen[-1][1], np.clip(expected, -10, 10), rtol=1e-5, atol=1e-5)
+    (calm_before, calm), (before, after) = seen
+    np.testing.assert_array_equal(before, calm_before)
+    assert np.median(after - calm) == pytest.approx(10 * np.log(1.05), rel=0.02)
+
+
 # --- observations and rewards
 @pytest.mark.parametrize("kind", AGENT_TYPES)
 def test_observations_are_within_their_bounds_and_move(kind):
