@@ -93,7 +93,8 @@ def evidence(results: Mapping[str, Any], figures: Sequence[str]) -> Iterator[str
     yield "### Moments\n"
     yield table(("moment", "US", "US, twenty-year windows", *_policies(results)), _moments(results))
     yield "### Do the runs agree?\n"
-    yield table(("mean of", *(f"run {run}" for run in results["runs"]), "apart", "threshold", "verdict"), _agreement(results))
+    runs = (f"run {run}" for run in results["runs"])
+    yield table(("mean of", *runs, "apart", "threshold", "verdict"), _agreement(results))
 
 
 def failures(results: Mapping[str, Any]) -> list[str]:

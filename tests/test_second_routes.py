@@ -19,7 +19,9 @@ def uniform(key: int, month: int, purpose: int, agent: int, block: int = 0) -> f
     return (reference.philox(key, (agent, block, month, purpose))[0] + 0.5) / 2**32
 
 
-def labor_market(workers: list[int], targets: list[int], offers: list[float], inflation: float, p, key: int, month: int):
+def labor_market(
+    workers: list[int], targets: list[int], offers: list[float], inflation: float, p, key: int, month: int
+):
     """A month: who works where (-1 nobody), and each firm's vacancies, hires, applicants and next wage offer."""
     number, firms = len(workers), range(len(targets))
     workers = list(workers)

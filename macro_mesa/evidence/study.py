@@ -121,7 +121,8 @@ def run_evidence(
     execute: Callable[..., list[Any]],
     plan: Plan | None = None,
 ) -> dict[str, Any]:
-    """The contents of ``results.json``: ``claims``, ``facts``, ``agreement``, ``seeds``, and what figures and tables need.
+    """The contents of ``results.json``: ``claims``, ``facts``, ``agreement``, ``seeds``,
+    and what figures and tables need.
 
     runs: the training runs, the units of replication; all of economies of one size.
     held_out_seed: the first of ``pairs`` seeds that nobody trained or tuned on.

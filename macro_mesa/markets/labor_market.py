@@ -105,7 +105,7 @@ def match(households, firms, parameters, key, month):
 
 @jit
 def set_wage_offers(firms, economy, parameters, key, month):
-    """Move each firm's wage offer by the tightness of its own queue, and index it to the target and to past inflation."""
+    """Move each firm's wage offer by its own queue, and index it to the target and to past inflation."""
     p = parameters[0]
     indexed = p.wage_indexation * p.inflation_target + p.wage_catch_up * economy[0].inflation
     indexation = 1.0 + indexed / 12.0
