@@ -30,9 +30,9 @@ def firm_rule(observations: np.ndarray, draws: np.ndarray) -> np.ndarray:
     relative_price, inventory, unit_cost, vacancies, utilization = _see(
         FIRM, observations, "relative_price", "inventory", "unit_cost", "vacancies", "utilization"
     )
-    pressure = 12.0 * (unit_cost - 2.0 / 3.0) - 1.5 * (inventory - 0.67) - 0.5 * relative_price
+    pressure = 12.0 * (unit_cost - 2.0 / 3.0) - 1.5 * (inventory - 0.27) - 0.5 * relative_price
     price = np.clip(np.floor(2.0 + pressure + draws[:, 0]), 0, 4)
-    shortage = 0.5 - inventory - 6.0 * np.maximum(unit_cost - 0.72, 0.0)
+    shortage = 0.2 - inventory - 6.0 * np.maximum(unit_cost - 0.72, 0.0)
     hiring = np.clip(np.floor(1.0 + np.clip(shortage, -0.3, 0.3) + draws[:, 1]), 0, 2)
     # a firm that cannot fill its posts does not open more of them
     hiring = np.where((vacancies > 0.0) & (hiring > 1), 1, hiring)
