@@ -224,7 +224,7 @@ def test_taylor_raises_the_rate_in_an_inflation():
 @pytest.mark.parametrize("name", ["taylor", "inertial_taylor", "rule"])
 def test_the_central_bank_sees_last_month_s_statistics_only(name):
     """A shock of this month moves prices and output now, and the rate not before next month."""
-    model = economy(SIZES[1], 6, policy={"central_bank": name}, rng=2)
+    model = economy(SIZES[1], 6, policy={"central_bank": name}, rng=2, lower_bound=-0.05)
     shocked = model.fork()
     shocked.add_shock("cost", 0.5, model.month + 1, 12)
     shocked.add_shock("demand", 0.5, model.month + 1, 12)
@@ -363,7 +363,7 @@ def test_rules_of_thumb_respond_the_right_way():
 
     def firm_acts(**changes):
         observations = np.zeros((1, SPACES["firm"].size), dtype=np.float32)
-        for name, value in {"unit_cost": 2 / 3, "inventory": 0.67, **changes}.items():
+        for name, value in {"unit_cost": 2 / 3, "inventory": 0.27, **changes}.items():
             observations[0, columns(name)] = value
         return firm.act(observations, middle)[0].tolist()
 
