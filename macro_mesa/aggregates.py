@@ -180,9 +180,7 @@ def price_relative(firms, revenue):
 
 
 @jit
-def published_statistics(
-    households, firms, banks, central_bank, economy, parameters, revaluations, history
-):
+def published_statistics(households, firms, banks, central_bank, economy, parameters, revaluations, history):
     """Fill the statistics of the month in ``economy``, push it on the histories, return households' net worth.
 
     ``history`` (3, HISTORY_MONTHS) holds price level, output and credit, the newest last.
@@ -249,10 +247,8 @@ def published_statistics(
     economy[0].nonperforming = nonperforming / max(loans, 1.0e-9)
     economy[0].approval_rate = approvals / applications if applications > 0 else 1.0
     economy[0].price_changes = changes / len(firms)
-    potential = potential_output(
-        e.productivity, len(households), capital, p.natural_unemployment, p.opening_capital, p.labor_share
-    )
-    economy[0].output_gap = np.log(max(output, 1.0e-9) / max(potential, 1.0e-9))
+    at_trend = potential_output(1.0, len(households), capital, p.natural_unemployment, p.opening_capital, p.labor_share)
+    economy[0].output_gap = np.log(max(output, 1.0e-9) / max(e.productivity * at_trend, 1.0e-9))
     for k in range(history.shape[0]):
         history[k, :-1] = history[k, 1:]
     history[0, -1] = e.price_level
@@ -262,8 +258,5 @@ def published_statistics(
     economy[0].inflation_3m = (history[0, -1] / history[0, -4]) ** 4 - 1.0
     economy[0].output_growth = history[1, -3:].mean() - history[1, -6:-3].mean()
     economy[0].credit_growth = history[2, -1] - history[2, -13]
-    at_trend = potential_output(
-        1.0, len(households), capital, p.natural_unemployment, p.opening_capital, p.labor_share
-    )
     economy[0].observed_gap = history[1, -3:].mean() - np.log(max(at_trend, 1.0e-9))
     return net_worth(households, firms, banks, economy[0].price_level)

@@ -57,10 +57,10 @@ def call_hours(households, firms, economy, p):
 
 
 @jit
-def pay_rate(firms, f, economy, p):
+def pay_rate(firms, f, p):
     """Money a month for each hour that a worker offers: the wage for hours called, short-time pay for idle ones."""
     called = firms[f].utilization
-    return firms[f].wage_offer * (1.0 + economy[0].cost) * (called + p.short_time_pay * (1.0 - called))
+    return firms[f].hourly_cost * (called + p.short_time_pay * (1.0 - called))
 
 
 @jit
@@ -77,8 +77,8 @@ def pay_wages(households, firms, banks, central_bank, economy, parameters, flows
     call_hours(households, firms, economy, p)
     rates = np.empty(len(firms))
     for f in range(len(firms)):
-        rates[f] = pay_rate(firms, f, economy, p)
         firms[f].hourly_cost = firms[f].wage_offer * (1.0 + economy[0].cost)
+        rates[f] = pay_rate(firms, f, p)
     due = np.zeros(len(firms))
     for i in range(len(households)):
         households[i].hours_worked = 0.0

@@ -4,6 +4,9 @@ They see the same observations and choose from the same grids as learned policie
 change between two grid points mixes them with the economy's draws, so that its mean is what it wants.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 
 from macro_mesa.config import ConfigError, Parameters
@@ -25,14 +28,14 @@ def household_rule(observations: np.ndarray, draws: np.ndarray) -> np.ndarray:
     return np.stack([consumption, borrowing, np.ones_like(consumption)], axis=1).astype(np.int64)
 
 
-def firm_rule(observations: np.ndarray, draws: np.ndarray) -> np.ndarray:
+def firm_rule(observations: np.ndarray, draws: np.ndarray, inventory_target: float) -> np.ndarray:
     """Price over unit cost and against inventories, hire for sales, invest by utilisation."""
     relative_price, inventory, unit_cost, vacancies, utilization = _see(
         FIRM, observations, "relative_price", "inventory", "unit_cost", "vacancies", "utilization"
     )
-    pressure = 12.0 * (unit_cost - 2.0 / 3.0) - 1.5 * (inventory - 0.27) - 0.5 * relative_price
+    pressure = 12.0 * (unit_cost - 2.0 / 3.0) - 1.5 * (inventory - 4.0 / 3.0 * inventory_target) - 0.5 * relative_price
     price = np.clip(np.floor(2.0 + pressure + draws[:, 0]), 0, 4)
-    shortage = 0.2 - inventory - 6.0 * np.maximum(unit_cost - 0.72, 0.0)
+    shortage = inventory_target - inventory - 6.0 * np.maximum(unit_cost - 0.72, 0.0)
     hiring = np.clip(np.floor(1.0 + np.clip(shortage, -0.3, 0.3) + draws[:, 1]), 0, 2)
     # a firm that cannot fill its posts does not open more of them
     hiring = np.where((vacancies > 0.0) & (hiring > 1), 1, hiring)
@@ -69,7 +72,10 @@ class RuleOfThumb:
 
     def __init__(self, agent_type: str, parameters: Parameters) -> None:
         banks = bank_spread_rule if parameters.bank_pricing == "spread" else bank_rule
-        rules = {HOUSEHOLD: household_rule, FIRM: firm_rule, COMMERCIAL_BANK: banks}
+        firms = partial(firm_rule, inventory_target=parameters.inventory_target)
+        rules: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+            HOUSEHOLD: household_rule, FIRM: firms, COMMERCIAL_BANK: banks
+        }  # fmt: skip
         if agent_type == CENTRAL_BANK:
             rules[CENTRAL_BANK] = SimpleRule(parameters, smoothing=0.85).act
         self.act = rules[agent_type]
