@@ -11,6 +11,7 @@ from conftest import SHORT_TRAINING, SIZES, SMALL, economy
 import run_model
 from macro_mesa.agents import Household
 from macro_mesa.config import ConfigError, Parameters
+from macro_mesa.experiments import policy_rules
 from macro_mesa.experiments.interventions import FixedHeads
 from macro_mesa.policy import make_policy
 from macro_mesa.rules import RuleOfThumb, SimpleRule
@@ -256,21 +257,30 @@ def test_best_response_command(command):
 
 
 @pytest.mark.slow
-def test_lucas_command_and_what_was_frozen(command):
+def test_lucas_command_and_what_was_frozen(command, monkeypatch):
+    monkeypatch.setattr(policy_rules, "CONSTANT_RATES", ("constant:0.02", "constant:0.04"))
+    monkeypatch.setattr(policy_rules, "SIMPLE_RULES", ({"smoothing": 0.85}, {"smoothing": 0.5}))
+    monkeypatch.setattr(policy_rules, "ROUNDS", (1,))
     rule = "training.fixed.central_bank={smoothing: 0.9, inflation_response: 1.0, neutral_rate: 0.01}"
     folder, results = command("--experiment", "lucas", "--sim-length", "12", *TINY, "--set", rule)
-    banks = ["learned", "constant", "Taylor 1993", "inertial Taylor, .85", "given rule"]
+    banks = ["learned", "best constant rate", "Taylor 1993", "optimised simple rule", "given rule"]
     estimates = results["estimates"]
     assert list(estimates["retrained"]) == list(estimates["frozen"]) == banks
-    assert list(estimates["cross play"]["constant"]) == ["frozen", *banks]
+    assert list(estimates["cross play"]["best constant rate"]) == ["frozen", *banks]
     for bank in banks:
         # the diagonal and the first column of the table are the two comparisons
         assert estimates["cross play"][bank][bank]["mean"] == estimates["retrained"][bank]["loss"]["mean"]
         assert estimates["cross play"][bank]["frozen"]["mean"] == estimates["frozen"][bank]["loss"]["mean"]
     assert "loss_less_learned" not in estimates["retrained"]["learned"]
-    less = estimates["retrained"]["constant"]["loss_less_learned"]
-    difference = estimates["retrained"]["constant"]["loss"]["mean"] - estimates["retrained"]["learned"]["loss"]["mean"]
+    assert results["design"]["rules"]["best constant rate"] in policy_rules.CONSTANT_RATES
+    assert results["design"]["rules"]["optimised simple rule"] in policy_rules.SIMPLE_RULES
+    retrained = estimates["retrained"]
+    less = retrained["best constant rate"]["loss_less_learned"]
+    difference = retrained["best constant rate"]["loss"]["mean"] - retrained["learned"]["loss"]["mean"]
     assert less["mean"] == pytest.approx(difference)
+    simple = retrained["optimised simple rule"]
+    margin = retrained["learned"]["loss"]["mean"] - 1.1 * simple["loss"]["mean"]
+    assert simple["learned_within_10_percent"]["mean"] == pytest.approx(margin)
     for sets in results["design"]["private_agents"].values():
         _, meta = load_checkpoint(Path(sets[0]["household"]))
         assert set(meta["learners"]) == set(PRIVATE)

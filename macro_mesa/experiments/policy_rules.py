@@ -124,8 +124,7 @@ def policy_rules(
         }
         for name, parts in samples.items()
     }
-    within = clustered_estimate(own - (1.0 + MARGIN) * samples[SIMPLE]["loss"])
-    estimates[SIMPLE]["own_within_10_percent"] = within | {"expected": "below zero", "passed": within["ci"][1] < 0.0}
+    estimates[SIMPLE]["own_within_10_percent"] = within_margin(own, samples[SIMPLE]["loss"])
     finalists = {
         CONSTANT: constant_rates,
         SIMPLE: [simple_rules[number] for number in searched[SIMPLE]["candidate"][:GATE_RULES]],
@@ -199,6 +198,12 @@ def _verdict(difference: np.ndarray) -> dict[str, Any]:
     """Of two paired losses: whether the first exceeds the second, from their difference (runs, pairs)."""
     found = clustered_estimate(difference)
     return found | {"expected": "above zero", "passed": found["ci"][0] > 0.0}
+
+
+def within_margin(own: np.ndarray, rule: np.ndarray) -> dict[str, Any]:
+    """Whether a bank's loss exceeds a rule's by less than ``MARGIN``, from paired losses (runs, pairs)."""
+    found = clustered_estimate(own - (1.0 + MARGIN) * rule)
+    return found | {"expected": "below zero", "passed": found["ci"][1] < 0.0}
 
 
 def _words(rule: Rule) -> str:

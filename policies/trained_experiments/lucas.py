@@ -5,14 +5,15 @@ banks go on learning under every central bank, and each bank then meets the priv
 cross-play table is the headline, the column of frozen agents stands beside it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from macro_mesa.experiments import policy_rules
 from macro_mesa.experiments.paired import Findings, with_types
-from macro_mesa.experiments.policy_rules import MONTHS, PARTS, WARM_UP, Rule, Term, run_term
+from macro_mesa.experiments.policy_rules import CONSTANT, MONTHS, PARTS, SIMPLE, WARM_UP, Rule, Term, run_term
 from macro_mesa.experiments.statistics import clustered_estimate
 from macro_mesa.spaces import CENTRAL_BANK, COMMERCIAL_BANK, FIRM, HOUSEHOLD
 from policies.trained_experiments.design import TrainingDesign
@@ -21,9 +22,6 @@ from policies.trained_experiments.retraining import checkpoints_of, keep, retrai
 EPOCHS = 60
 PRIVATE = (HOUSEHOLD, FIRM, COMMERCIAL_BANK)
 LEARNED, GIVEN, FROZEN = "learned", "given rule", "frozen"
-RULES: dict[str, Rule] = {
-    LEARNED: None, "constant": "constant", "Taylor 1993": "taylor", "inertial Taylor, .85": "inertial_taylor",
-}  # fmt: skip
 
 # bank: private agents (frozen, or the bank they were retrained under): part of the loss: sample (runs, pairs)
 Samples = dict[str, dict[str, dict[str, np.ndarray]]]
@@ -32,9 +30,16 @@ Samples = dict[str, dict[str, dict[str, np.ndarray]]]
 def lucas(design: TrainingDesign) -> Findings:
     """Loss of every central bank under frozen and retrained private agents, and the cross-play table.
 
-    ``training.fixed.central_bank`` adds a rule of the user's, such as the optimised one of ``policy_rules``.
+    The best constant rate and the optimised simple rule are chosen on training seeds under frozen agents, as in
+    ``policy_rules``; ``training.fixed.central_bank`` adds a rule of the user's.
     """
-    rules = {**RULES, **_given(design)}
+    rules: dict[str, Rule] = {
+        LEARNED: None,
+        CONSTANT: _best(design, policy_rules.CONSTANT_RATES),
+        "Taylor 1993": "taylor",
+        SIMPLE: _best(design, policy_rules.SIMPLE_RULES),
+        **_given(design),
+    }
     private = _retrained(design, rules)
     samples = cross_play(design, rules, private)
     estimates = {
@@ -48,6 +53,9 @@ def lucas(design: TrainingDesign) -> Findings:
             for bank, found in samples.items()
         },
     }
+    estimates["retrained"][SIMPLE]["learned_within_10_percent"] = policy_rules.within_margin(
+        samples[LEARNED][LEARNED]["loss"], samples[SIMPLE][SIMPLE]["loss"]
+    )
     words = {
         "headline": "retrained: private agents went on learning under the bank they are judged with",
         "frozen": f"private agents of {design.main!r} as they are",
@@ -59,6 +67,10 @@ def lucas(design: TrainingDesign) -> Findings:
         "private_agents": private,
     }
     return Findings(words, estimates, {"rules": _rule_table(estimates), "cross_play": _cross_table(estimates)})
+
+
+def _best(design: TrainingDesign, candidates: Sequence[Rule]) -> Rule:
+    return candidates[policy_rules.search(design, candidates, policy_rules.ROUNDS)["candidate"].iloc[0]]
 
 
 def _given(design: TrainingDesign) -> dict[str, Rule]:
