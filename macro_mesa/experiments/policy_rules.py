@@ -161,12 +161,17 @@ def gate(design: Design, candidates: Mapping[str, Sequence[Rule]], seeds: int = 
     found = {}
     for number, choice in enumerate(design.arms[design.main], start=1):
         run = replace(design, arms={design.main: [choice]})
-        best = {kind: rules[search(run, rules, (seeds,))["candidate"].iloc[0]] for kind, rules in candidates.items()}
+        best = {kind: best_of(run, rules, (seeds,)) for kind, rules in candidates.items()}
         samples = contest(run, best)
         found[f"run {number}"] = _verdict(samples[CONSTANT]["loss"] - samples[SIMPLE]["loss"]) | {
             "constant": best[CONSTANT], "rule": _words(best[SIMPLE]),
         }  # fmt: skip
     return found
+
+
+def best_of(design: Design, candidates: Sequence[Rule], rounds: Sequence[int]) -> Rule:
+    """The candidate of least mean loss on training seeds, by ``search``."""
+    return candidates[search(design, candidates, rounds)["candidate"].iloc[0]]
 
 
 def search(design: Design, candidates: Sequence[Rule], rounds: Sequence[int] = ROUNDS) -> pd.DataFrame:

@@ -5,7 +5,7 @@ banks go on learning under every central bank, and each bank then meets the priv
 cross-play table is the headline, the column of frozen agents stands beside it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -35,9 +35,9 @@ def lucas(design: TrainingDesign) -> Findings:
     """
     rules: dict[str, Rule] = {
         LEARNED: None,
-        CONSTANT: _best(design, policy_rules.CONSTANT_RATES),
+        CONSTANT: policy_rules.best_of(design, policy_rules.CONSTANT_RATES, policy_rules.ROUNDS),
         "Taylor 1993": "taylor",
-        SIMPLE: _best(design, policy_rules.SIMPLE_RULES),
+        SIMPLE: policy_rules.best_of(design, policy_rules.SIMPLE_RULES, policy_rules.ROUNDS),
         **_given(design),
     }
     private = _retrained(design, rules)
@@ -67,10 +67,6 @@ def lucas(design: TrainingDesign) -> Findings:
         "private_agents": private,
     }
     return Findings(words, estimates, {"rules": _rule_table(estimates), "cross_play": _cross_table(estimates)})
-
-
-def _best(design: TrainingDesign, candidates: Sequence[Rule]) -> Rule:
-    return candidates[policy_rules.search(design, candidates, policy_rules.ROUNDS)["candidate"].iloc[0]]
 
 
 def _given(design: TrainingDesign) -> dict[str, Rule]:
