@@ -95,6 +95,7 @@ class Parameters(BaseModel):
     default_recovery: float = _entry(0.4, "credit", "share of debt", "calibration", "Share of debt that a defaulting household repays if its deposits allow.", ge=0.0, le=1.0)
     loan_quotes: int = _entry(3, "credit", "banks", "docs/decisions.md", "Banks that a borrower compares, its lender among them.", ge=1, le=100)
     loan_quote_noise: float = _entry(0.01, "credit", "annual", "logit demand", "Scale of the Gumbel noise with which borrowers rank lending rates.", gt=0.0, le=0.1)
+    personal_margin: float = _entry(0.0, "credit", "annual", "Bhutta, Fuster and Hizmo 2020", "Largest distance of the lending rate a household is quoted from the one its bank posts; drawn anew every month.", ge=0.0, le=0.1)
     deposit_noise: float = _entry(0.0025, "banking", "annual", "logit demand", "Scale of the logistic noise with which depositors compare deposit rates.", gt=0.0, le=0.1)
     switching_rate: float = _entry(0.1, "banking", "a month", "calibration", "Chance that a depositor compares its bank with another one.", ge=0.0, le=1.0)
 

@@ -190,7 +190,10 @@ def debtless(**keywords):
 
 
 def lend(model, amount, term):
+    """Grant the first household a loan at the rate its quoted lender posts."""
     banks = model.commercial_banks.table
+    household = model.households[0]
+    household.quoted_rate = banks["lending_rate"][household.quoted_lender]
     credit_market.grant(model.households.table, 0, banks, model.ledger.flows, HOUSEHOLDS, amount, term)
 
 
@@ -323,7 +326,7 @@ def test_banks_lend_to_those_within_their_caps_and_to_no_others(tolerance):
     model.credit_market.clear()
     old = before["household"]
     applied = (old["loan_request"] > 0) & (old["exclusion"] == 0) & (old["arrears"] == 0)
-    rate = banks.lending_rate[households.quoted_lender] / 12.0
+    rate = households.quoted_rate / 12.0
     principal = old["debt"] / np.maximum(old["loan_term"], 1.0) + old["loan_request"] / p.household_loan_term
     service = (old["debt"] + old["loan_request"]) * rate + principal
     sound = service <= p.debt_service_cap * tolerance * old["income"]
@@ -395,6 +398,56 @@ def test_borrowers_choose_among_their_quotes_by_a_logit_in_lending_rates(quotes)
                 expected[offer] += weight / len(samples)
         chosen = np.bincount(households.quoted_lender[households.lender_id == lender], minlength=3) / 2000
         np.testing.assert_allclose(chosen, expected, atol=4.0 * math.sqrt(0.25 / 2000))
+
+
+def test_households_are_quoted_a_margin_of_their_own_and_firms_the_posted_rate():
+    model = economy((6000, 60, 3), personal_margin=0.01)
+    banks, households, firms = model.commercial_banks, model.households, model.firms
+    banks.lending_rate[:] = [0.05, 0.06, 0.004]
+    margins = []
+    for month in (1, 2):
+        model.month = month
+        model.credit_market.quote_loans()
+        posted = banks.lending_rate[households.quoted_lender]
+        margins.append((households.quoted_rate - posted)[posted > 0.01])
+        np.testing.assert_array_equal(firms.quoted_rate, banks.lending_rate[firms.quoted_lender])
+        # no rate below zero
+        np.testing.assert_allclose((households.quoted_rate[posted < 0.01] == 0.0).mean(), 0.3, atol=0.06)
+    for drawn in margins:
+        assert np.abs(drawn).max() <= 0.01 + 1e-12
+        assert drawn.mean() == pytest.approx(0.0, abs=4.0 * 0.01 / math.sqrt(3.0 * len(drawn)))
+        assert drawn.std() == pytest.approx(0.01 / math.sqrt(3.0), rel=0.05)
+
+
+def test_a_loan_to_a_household_bears_the_rate_it_was_quoted():
+    model = economy((40, 4, 2), personal_margin=0.02)
+    households = model.households
+    households.debt[:] = 0.0
+    households.loan_request[:] = 0.5
+    households.income[:] = 10.0
+    model.commercial_banks.loans[:] = 0.0
+    model.commercial_banks.equity[:] = 1000.0
+    model.month = 1
+    model.credit_market.quote_loans()
+    model.credit_market.clear()
+    granted = households.debt > 0.0
+    assert granted.all()
+    np.testing.assert_allclose(households.loan_rate, households.quoted_rate, rtol=1e-12)
+    assert len(np.unique(households.loan_rate)) > 30
+
+
+def test_debt_service_is_judged_at_the_rate_quoted():
+    model = economy((40, 4, 2), personal_margin=0.05, opening_household_debt=0.0)
+    p, households = model.parameters, model.households
+    households.loan_request[:] = 1.0
+    model.commercial_banks.equity[:] = 1000.0
+    model.month = 1
+    model.credit_market.quote_loans()
+    # at the posted rate all of them could bear the loan or none
+    service = households.quoted_rate / 12.0 + 1.0 / p.household_loan_term
+    households.income[:] = np.median(service) / p.debt_service_cap
+    model.credit_market.clear()
+    np.testing.assert_array_equal(households.debt > 0.0, service <= np.median(service))
 
 
 def test_a_failed_firm_keeps_its_slot_with_less_debt():

@@ -121,11 +121,13 @@ def approval_probability(borrowers: MacroModel, lenders: MacroModel) -> float:
     p = borrowers.parameters
     households, firms = borrowers.households.table, borrowers.firms.table
     banks = lenders.commercial_banks.table
+    baseline_rate = borrowers.commercial_banks.lending_rate
     price_level = float(borrowers.economy["price_level"][0])
 
     amount = households["wage"]
     bank = banks[households["quoted_lender"]]
-    interest = (households["debt"] + amount) * bank["lending_rate"] / 12.0
+    margin = households["quoted_rate"] - baseline_rate[households["quoted_lender"]]
+    interest = (households["debt"] + amount) * (bank["lending_rate"] + margin) / 12.0
     principal = households["debt"] / np.maximum(households["loan_term"], 1.0) + amount / p.household_loan_term
     sound = interest + principal <= p.debt_service_cap * bank["risk_tolerance"] * households["income"]
     granted = sound & _has_headroom(households, bank, amount, p)

@@ -15,7 +15,16 @@ from macro_mesa.agents.firm import equity
 from macro_mesa.compiled import AHEAD, CACHE_LINE, jit, prefetch
 from macro_mesa.ledger import FIRMS_CAPITAL, FIRMS_CURRENT, HOUSEHOLDS
 from macro_mesa.population import Population
-from macro_mesa.random_streams import BATCH, Purpose, fill_first, fill_races, fill_sequences, shuffle, uniforms
+from macro_mesa.random_streams import (
+    BATCH,
+    Purpose,
+    fill_first,
+    fill_races,
+    fill_sequences,
+    next_pair,
+    shuffle,
+    uniforms,
+)
 
 if TYPE_CHECKING:
     from macro_mesa.model import MacroModel
@@ -40,10 +49,11 @@ def switch_banks(depositors, first_agent, banks, parameters, key, month):
 
 
 @jit
-def quote_loans(borrowers, first_agent, banks, parameters, key, month):
+def quote_loans(borrowers, first_agent, banks, margin, parameters, key, month):
     """Every borrower compares a few lending rates, its lender's among them, and notes the offer it prefers.
 
-    Rates are ranked with Gumbel noise, as an exponential race: logit demand over the sample.
+    Rates are ranked with Gumbel noise, as an exponential race: logit demand over the sample.  The borrower is quoted
+    the preferred bank's rate and a margin of its own, uniform within ``margin`` of zero, whichever bank it is.
     """
     p = parameters[0]
     rates = banks["lending_rate"]
@@ -67,7 +77,8 @@ def quote_loans(borrowers, first_agent, banks, parameters, key, month):
                     preferred = offer
                 offer = others[quote, place]
             borrowers[i].quoted_lender = preferred
-            borrowers[i].quoted_rate = rates[preferred]
+            _, own, _ = next_pair(sequences[place])
+            borrowers[i].quoted_rate = max(rates[preferred] + margin * (2.0 * own - 1.0), 0.0)
 
 
 @jit
@@ -83,7 +94,7 @@ def grant(borrowers, i, banks, flows, sector, amount, term):
     """Pay out a loan and blend its rate and term into the borrower's account."""
     bank = borrowers[i].quoted_lender
     debt = borrowers[i].debt
-    rate = banks[bank].lending_rate
+    rate = borrowers[i].quoted_rate
     # debt that a new lender takes over is repriced at its rate
     old_rate = borrowers[i].loan_rate if borrowers[i].lender_id == bank else rate
     borrowers[i].loan_rate = (debt * old_rate + amount * rate) / (debt + amount)
@@ -96,7 +107,7 @@ def grant(borrowers, i, banks, flows, sector, amount, term):
 def household_is_sound(households, i, banks, amount, p):
     """Debt service with the loan within the bank's cap on a share of income."""
     bank = households[i].quoted_lender
-    interest = (households[i].debt + amount) * banks[bank].lending_rate / 12.0
+    interest = (households[i].debt + amount) * households[i].quoted_rate / 12.0
     principal = households[i].debt / max(households[i].loan_term, 1.0) + amount / p.household_loan_term
     service = interest + principal
     return service <= p.debt_service_cap * banks[bank].risk_tolerance * households[i].income
@@ -333,8 +344,9 @@ class CreditMarket:
         """Borrowers compare lending rates."""
         model = self._model
         households, firms, banks = self._tables()
-        quote_loans(households, 0, banks, model.parameter_record, model.key, model.month)
-        quote_loans(firms, len(households), banks, model.parameter_record, model.key, model.month)
+        margin = model.parameters.personal_margin
+        quote_loans(households, 0, banks, margin, model.parameter_record, model.key, model.month)
+        quote_loans(firms, len(households), banks, 0.0, model.parameter_record, model.key, model.month)
 
     def clear(self) -> None:
         """Grant or refuse this month's applications."""
