@@ -77,8 +77,10 @@ def quote_loans(borrowers, first_agent, banks, margin, parameters, key, month):
                     preferred = offer
                 offer = others[quote, place]
             borrowers[i].quoted_lender = preferred
-            _, own, _ = next_pair(sequences[place])
-            borrowers[i].quoted_rate = max(rates[preferred] + margin * (2.0 * own - 1.0), 0.0)
+            borrowers[i].quoted_rate = rates[preferred]
+            if margin > 0.0:
+                _, own, _ = next_pair(sequences[place])
+                borrowers[i].quoted_rate = max(rates[preferred] + margin * (2.0 * own - 1.0), 0.0)
 
 
 @jit
