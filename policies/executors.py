@@ -15,6 +15,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
 from importlib.util import find_spec
+from multiprocessing import resource_tracker
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any, NamedTuple
 
@@ -91,14 +92,13 @@ class ProcessPool(Executor):
         queue = enumerate(tasks)
         running: dict[Future[Any], int] = {}
         try:
-            with single_threaded_children():
-                while True:
-                    while len(running) < AHEAD * self.workers and (upcoming := next(queue, None)):
-                        running[self._started().submit(attempt, function, upcoming[1])] = upcoming[0]
-                    if not running:
-                        return
-                    for future in wait(running, return_when=FIRST_COMPLETED).done:
-                        yield Finished(running.pop(future), *future.result())
+            while True:
+                while len(running) < AHEAD * self.workers and (upcoming := next(queue, None)):
+                    running[self._started().submit(attempt, function, upcoming[1])] = upcoming[0]
+                if not running:
+                    return
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    yield Finished(running.pop(future), *future.result())
         except BrokenProcessPool:
             self.close()
             raise ConfigError(WORKER_LOST) from None
@@ -108,7 +108,7 @@ class ProcessPool(Executor):
 
     def _started(self) -> ProcessPoolExecutor:
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(self.workers, self._context, initializer=ignore_interrupts)
+            self._pool = ProcessPoolExecutor(self.workers, self._context)
         return self._pool
 
     def close(self) -> None:
@@ -124,11 +124,11 @@ class _RememberingContext(SpawnContext):
 
     def __init__(self) -> None:
         super().__init__()
-        self._processes: list[SpawnProcess] = []
+        self._processes: list[Worker] = []
 
-    def Process(self, *arguments: Any, **keywords: Any) -> SpawnProcess:  # type: ignore[override]  # noqa: N802
+    def Process(self, *arguments: Any, **keywords: Any) -> "Worker":  # type: ignore[override]  # noqa: N802
         """A process to start."""
-        self._processes.append(SpawnProcess(*arguments, **keywords))
+        self._processes.append(Worker(*arguments, **keywords))
         return self._processes[-1]
 
     def terminate(self) -> None:
@@ -138,6 +138,20 @@ class _RememberingContext(SpawnContext):
         for process in self._processes:
             process.join()
         self._processes.clear()
+
+
+class Worker(SpawnProcess):
+    """A fresh interpreter of one thread that Ctrl-C passes by: whoever hands out its tasks answers for it."""
+
+    def start(self) -> None:
+        """Start it with the interrupt blocked, which it inherits: a signal ignored later would find it importing."""
+        resource_tracker.ensure_running()  # lifts the block when it starts itself
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            with single_threaded_children():
+                super().start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Ray(Executor):
@@ -255,11 +269,6 @@ def _picklable(error: Exception) -> Exception:
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:300]
-
-
-def ignore_interrupts() -> None:
-    """Ctrl-C reaches every process of a terminal; only the one that hands out the tasks answers it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextmanager

@@ -3,12 +3,12 @@
 import gc
 from collections.abc import Callable, Sequence
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any
 
 from macro_mesa.config import ConfigError
-from policies.executors import WORKER_LOST, attempt, ignore_interrupts, single_threaded_children
+from policies.executors import WORKER_LOST, Worker, attempt
 
 
 class Here:
@@ -34,11 +34,9 @@ class Elsewhere:
     """
 
     def __init__(self, make: Callable[..., Any], *arguments: Any) -> None:
-        context = get_context("spawn")
-        self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, make, arguments), daemon=True)
-        with single_threaded_children():
-            self._process.start()
+        self._connection, theirs = Pipe()
+        self._process = Worker(target=_serve, args=(theirs, make, arguments), daemon=True)
+        self._process.start()
         theirs.close()  # so that the end of the process is the end of the pipe
 
     def call(self, method: str, *arguments: Any) -> Callable[[], Any]:
@@ -82,7 +80,6 @@ def _called(resident: Any, method: str, arguments: tuple[Any, ...]) -> Any:
 
 def _serve(calls: Connection, make: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
     """Answer calls until the other end of the pipe is closed."""
-    ignore_interrupts()
     resident, failure = attempt(lambda given: make(*given), arguments)
     gc.collect()
     gc.freeze()  # what stays does not put off the collection of what comes and goes
