@@ -119,27 +119,6 @@ class ProcessPool(Executor):
             self._pool = None
 
 
-class _RememberingContext(SpawnContext):
-    """Starts fresh interpreters and remembers them, since a pool cannot end its processes in the midst of a task."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._processes: list[Worker] = []
-
-    def Process(self, *arguments: Any, **keywords: Any) -> "Worker":  # type: ignore[override]  # noqa: N802
-        """A process to start."""
-        self._processes.append(Worker(*arguments, **keywords))
-        return self._processes[-1]
-
-    def terminate(self) -> None:
-        """End all processes and wait for that."""
-        for process in self._processes:
-            process.terminate()
-        for process in self._processes:
-            process.join()
-        self._processes.clear()
-
-
 class Worker(SpawnProcess):
     """A fresh interpreter of one thread that Ctrl-C passes by: whoever hands out its tasks answers for it."""
 
@@ -152,6 +131,27 @@ class Worker(SpawnProcess):
                 super().start()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _RememberingContext(SpawnContext):
+    """Starts fresh interpreters and remembers them, since a pool cannot end its processes in the midst of a task."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._processes: list[Worker] = []
+
+    def Process(self, *arguments: Any, **keywords: Any) -> Worker:  # type: ignore[override]  # noqa: N802
+        """A process to start."""
+        self._processes.append(Worker(*arguments, **keywords))
+        return self._processes[-1]
+
+    def terminate(self) -> None:
+        """End all processes and wait for that."""
+        for process in self._processes:
+            process.terminate()
+        for process in self._processes:
+            process.join()
+        self._processes.clear()
 
 
 class Ray(Executor):

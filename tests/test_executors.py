@@ -241,7 +241,9 @@ if __name__ == "__main__":
 
 SLOW_TO_START = """
 if __name__ == "__mp_main__":
-    print("started", flush=True)
+    from multiprocessing import current_process
+    if current_process().name == "Worker-1":  # one line, however many workers start
+        print("started", flush=True)
     time.sleep(30.0)
 """
 
@@ -269,5 +271,5 @@ def test_ctrl_c_in_a_terminal_ends_it_quietly(engine, more, tmp_path):
     finally:
         process.kill()
     assert process.returncode == 130
-    assert set(out.splitlines()) <= {"started"}
+    assert out == ""
     assert "Traceback" not in err, err
