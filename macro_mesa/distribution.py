@@ -9,6 +9,9 @@ from macro_mesa.ledger import DEPOSIT_INTEREST, DIVIDENDS, FIRMS_CURRENT, HOUSEH
 def pay_interest(households, firms, banks, central_bank, parameters, flows):
     """Deposit interest, the corridor on reserves and advances; fills banks' clients and interest."""
     p = parameters[0]
+    # counted here, not when the month opens: banks compare last month's applications with them before they decide
+    for b in range(len(banks)):
+        banks[b].clients = 0
     for i in range(len(households)):
         b = households[i].bank_id
         amount = banks[b].deposit_rate / 12.0 * households[i].deposits
@@ -83,4 +86,3 @@ def open_bank_accounts(banks):
         banks[b].corridor_income = 0.0
         banks[b].loan_losses = 0.0
         banks[b].nonperforming = 0.0
-        banks[b].clients = 0

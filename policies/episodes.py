@@ -130,7 +130,7 @@ class TrainingPlan:
             held = self.fixed.get(kind) or RuleOfThumb(kind, self.economy_parameters)
             seats[kind] = [None if kind in acting else held] * number
         taylor = NoisyTaylor(self.economy_parameters)
-        paths = (WanderingRate(), taylor, taylor)
+        paths = (WanderingRate(), taylor, taylor, taylor)
         for place, economy in enumerate(self.exploring(progress)):
             seats[CENTRAL_BANK][economy] = paths[place % len(paths)]
         return seats

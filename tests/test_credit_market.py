@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from conftest import SIZES, economy, run, run_until
 
+from macro_mesa import MacroModel
 from macro_mesa.ledger import HOUSEHOLDS
 from macro_mesa.markets import credit_market
+from macro_mesa.spaces import COMMERCIAL_BANK, SPACES
 
 
 def debtless(**keywords):
@@ -208,7 +210,7 @@ def test_depositors_choose_between_two_banks_by_a_logit_in_their_rates():
 
 @pytest.mark.parametrize("quotes", [1, 2, 4])
 def test_borrowers_choose_among_their_quotes_by_a_logit_in_lending_rates(quotes):
-    model = economy((6000, 4, 3), loan_quotes=quotes, loan_quote_noise=0.01)
+    model = economy((6000, 4, 3), loan_quotes=quotes, loan_quote_noise=0.01, personal_margin=0.0)
     banks, households = model.commercial_banks, model.households
     banks.lending_rate[:] = rates = np.array([0.05, 0.06, 0.08])
     model.month = 1
@@ -275,6 +277,25 @@ def test_debt_service_is_judged_at_the_rate_quoted():
     households.income[:] = np.median(service) / p.debt_service_cap
     model.credit_market.clear()
     np.testing.assert_array_equal(households.debt > 0.0, service <= np.median(service))
+
+
+def test_banks_compare_last_months_applications_with_their_clients():
+    seen = []
+
+    class Watched(MacroModel):
+        def decide(self, agent_type):
+            if agent_type == COMMERCIAL_BANK:
+                seen.append(self.commercial_banks.observe()[:, SPACES[COMMERCIAL_BANK].column("applications")].copy())
+            super().decide(agent_type)
+
+    model = Watched(num_households=200, num_firms=10, num_banks=4, rng=1)
+    for _ in range(6):
+        clients = np.bincount(np.concatenate([model.households.bank_id, model.firms.bank_id]), minlength=4)
+        expected = model.commercial_banks.applications / clients
+        model.step()
+        # some switched banks since the applications were made, nobody since the clients were counted
+        np.testing.assert_allclose(seen[-1], expected, rtol=1e-6)
+    assert 0.0 < np.mean(seen[1:]) < 1.5
 
 
 def test_a_failed_firm_keeps_its_slot_with_less_debt():
