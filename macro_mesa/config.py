@@ -150,7 +150,7 @@ class Parameters(BaseModel):
     capital_shortfall_weight: float = _entry(0.3, "rewards", "a share of target", "calibration", "Weight on the shortfall below target capital, as a share of it.", ge=0.0, le=1000.0)
     resolution_penalty: float = _entry(5.0, "rewards", "reward", "calibration", "Bank reward lost at resolution.", ge=0.0, le=1000.0)
     output_gap_weight: float = _entry(0.05, "rewards", "lambda", "Woodford 2003, order of magnitude", "Weight on the squared output gap in the central bank's loss, in percentage points.", ge=0.0, le=100.0)
-    rate_change_weight: float = _entry(0.25, "rewards", "mu", "calibration", "Weight on the squared change of the policy rate, in percentage points.", ge=0.0, le=100.0)
+    rate_change_weight: float = _entry(1.0, "rewards", "mu", "calibration", "Weight on the squared change of the policy rate, in percentage points.", ge=0.0, le=100.0)
 
     @model_validator(mode="after")
     def _counts_and_bounds_agree(self) -> "Parameters":
