@@ -59,6 +59,13 @@ class TrainingConfig(BaseModel):
         description="share of economies with rate surprises, kept under exploratory rates while private agents learn "
         "beside the central bank",
     )
+    indexation_spread: float = Field(
+        default=0.0,
+        ge=0,
+        le=1.5,
+        description="half-width of the range around wage_indexation from which every economy of a central bank that "
+        "learns among resting private agents draws its own, so that the rate that holds inflation on target differs",
+    )
     checkpoint_interval: int = Field(default=10, ge=1, le=100_000, description="updates between checkpoints")
     validation_interval: int = Field(default=25, ge=1, le=100_000, description="updates between validations")
     validation_economies: int = Field(default=4, ge=1, le=100, description="economies of a validation")

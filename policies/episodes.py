@@ -64,6 +64,7 @@ class TrainingPlan:
         self.parameters = dict(parameters)
         self.economy_parameters = Parameters.create(parameters)
         self.config = config
+        self._check_indexation()
         self.seed = seed
         self.shocks = list(shocks)
         self.fixed: dict[str, Policy] = {
@@ -75,6 +76,16 @@ class TrainingPlan:
         """Agents of all types in an economy."""
         sizes = self.economy_parameters
         return sizes.num_households + sizes.num_firms + sizes.num_banks + 1
+
+    def _check_indexation(self) -> None:
+        middle, spread = self.economy_parameters.wage_indexation, self.config.indexation_spread
+        for bound in (middle - spread, middle + spread):
+            try:
+                Parameters.create({"wage_indexation": bound})
+            except ConfigError as error:
+                raise ConfigError(
+                    f"training: indexation_spread {spread} around wage_indexation {middle} goes too far: {error}"
+                ) from None
 
     def _fixed_policy(self, kind: str, choice: str | Mapping[str, float]) -> Policy:
         if isinstance(choice, str):
@@ -94,11 +105,24 @@ class TrainingPlan:
         """
         entropy = np.random.SeedSequence([self.seed, episode])
         seed = int(entropy.generate_state(1)[0]) % TRAINING_SEEDS
+        parameters = self.parameters
+        if self.config.indexation_spread and self.config.private_agents_rest(progress):
+            parameters = parameters | {"wage_indexation": self._indexation(np.random.default_rng(entropy.spawn(1)[0]))}
         shocks = list(self.shocks)
         if economy in self.surprised(progress):
             shocks += rate_surprises(self.config.sim_length, np.random.default_rng(entropy))
         # every seat is filled by lockstep training, so the policy named here never acts
-        return MacroModel(**self.parameters, policy="random", shocks=shocks, rng=seed)
+        return MacroModel(**parameters, policy="random", shocks=shocks, rng=seed)
+
+    def _indexation(self, random: np.random.Generator) -> float:
+        """Wages that rise faster or slower of themselves move the rate that holds inflation on target."""
+        spread = self.config.indexation_spread
+        return self.economy_parameters.wage_indexation + float(random.uniform(-spread, spread))
+
+    def is_of(self, parameters: Parameters) -> bool:
+        """Whether an economy of these parameters can be one of this training's."""
+        own, free = self.economy_parameters, {"wage_indexation"} if self.config.indexation_spread else set()
+        return parameters.model_dump(exclude=free) == own.model_dump(exclude=free)
 
     def exploring(self, progress: float) -> list[int]:
         """Numbers of the economies under exploratory rate paths at a share of training done."""

@@ -142,7 +142,7 @@ class Share:
             if economies_of is None:
                 continue
             model = state.unpack(MacroModel, "random", described, arrays)
-            if model.parameters != self.plan.economy_parameters:
+            if not self.plan.is_of(model.parameters):
                 raise CheckpointError("the checkpoint's economies have other parameters than its training")
             economies_of.models.append(model)
 

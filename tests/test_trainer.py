@@ -12,6 +12,7 @@ import torch
 from conftest import SHORT_TRAINING, SIZES, SMALL, economy, history, sized
 
 from macro_mesa import MacroModel, Parameters
+from macro_mesa.config import ConfigError
 from macro_mesa.policy import RandomPolicy
 from macro_mesa.rules import RuleOfThumb
 from macro_mesa.spaces import AGENT_TYPES, CENTRAL_BANK, SPACES
@@ -80,6 +81,7 @@ def walk(each: Trainer, economies: LockstepEconomies, months: int) -> Iterator[i
         {"staging": "simultaneous"},
         {"staging": "private_first"},
         {"staging": "central_bank_last", "central_bank_start": 0.5},
+        {"staging": "central_bank_last", "central_bank_start": 0.25, "indexation_spread": 0.3},
         {"central_bank_economies": 3},
     ],
 )
@@ -295,6 +297,25 @@ def test_a_staged_central_bank_may_learn_in_more_economies():
     assert late[0]["central_bank"]["samples"] == 3 * each.config.rollout_months
     for kind in ("household", "firm", "commercial_bank"):
         assert late[0][kind]["samples"] == pytest.approx(early[0][kind]["samples"], rel=0.05)
+
+
+def test_wages_of_a_central_bank_s_economies_rise_of_themselves_by_more_or_less():
+    each = trainer(epochs=4, staging="central_bank_last", central_bank_start=0.5, indexation_spread=0.3)
+    update(each, 2)
+    assert {model.parameters.wage_indexation for model in economies_of(each).models} == {0.5}
+    drawn = [each.plan.new_model(0, episode, 0.5).parameters.wage_indexation for episode in range(200)]
+    assert min(drawn) == pytest.approx(0.2, abs=0.02)
+    assert max(drawn) == pytest.approx(0.8, abs=0.02)
+    assert np.mean(drawn) == pytest.approx(0.5, abs=0.05)
+    assert drawn == [each.plan.new_model(0, episode, 0.5).parameters.wage_indexation for episode in range(200)]
+    plain = trainer(epochs=4, staging="central_bank_last", central_bank_start=0.5)
+    one, other = (of.plan.new_model(0, 3, 0.5) for of in (each, plain))
+    assert one.key == other.key  # the same disturbances
+
+
+def test_an_indexation_beyond_its_range_is_refused_before_training():
+    with pytest.raises(ConfigError, match=r"indexation_spread 0.6 around wage_indexation 0.5 goes too far: .* >= 0"):
+        trainer(indexation_spread=0.6)
 
 
 def test_private_agents_have_settled_when_the_central_bank_starts():
