@@ -77,14 +77,20 @@ class TrainingPlan:
         sizes = self.economy_parameters
         return sizes.num_households + sizes.num_firms + sizes.num_banks + 1
 
-    def _check_indexation(self) -> None:
+    @property
+    def _indexations(self) -> tuple[float, float]:
+        """Least and largest share by which wages of its economies may rise of themselves."""
         middle, spread = self.economy_parameters.wage_indexation, self.config.indexation_spread
-        for bound in (middle - spread, middle + spread):
+        return middle - spread, middle + spread
+
+    def _check_indexation(self) -> None:
+        for bound in self._indexations:
             try:
                 Parameters.create({"wage_indexation": bound})
             except ConfigError as error:
                 raise ConfigError(
-                    f"training: indexation_spread {spread} around wage_indexation {middle} goes too far: {error}"
+                    f"training: indexation_spread {self.config.indexation_spread} around wage_indexation "
+                    f"{self.economy_parameters.wage_indexation} goes too far: {error}"
                 ) from None
 
     def _fixed_policy(self, kind: str, choice: str | Mapping[str, float]) -> Policy:
@@ -106,7 +112,7 @@ class TrainingPlan:
         entropy = np.random.SeedSequence([self.seed, episode])
         seed = int(entropy.generate_state(1)[0]) % TRAINING_SEEDS
         parameters = self.parameters
-        if self.config.indexation_spread and self.config.private_agents_rest(progress):
+        if self.config.private_agents_rest(progress):
             parameters = parameters | {"wage_indexation": self._indexation(np.random.default_rng(entropy.spawn(1)[0]))}
         shocks = list(self.shocks)
         if economy in self.surprised(progress):
@@ -121,8 +127,10 @@ class TrainingPlan:
 
     def is_of(self, parameters: Parameters) -> bool:
         """Whether an economy of these parameters can be one of this training's."""
-        own, free = self.economy_parameters, {"wage_indexation"} if self.config.indexation_spread else set()
-        return parameters.model_dump(exclude=free) == own.model_dump(exclude=free)
+        least, largest = self._indexations
+        drawn = parameters.wage_indexation
+        own = self.economy_parameters.model_copy(update={"wage_indexation": drawn})
+        return least <= drawn <= largest and parameters == own
 
     def exploring(self, progress: float) -> list[int]:
         """Numbers of the economies under exploratory rate paths at a share of training done."""

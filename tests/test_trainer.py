@@ -313,6 +313,15 @@ def test_wages_of_a_central_bank_s_economies_rise_of_themselves_by_more_or_less(
     assert one.key == other.key  # the same disturbances
 
 
+def test_an_economy_is_of_a_training_within_its_spread_of_indexation():
+    plan = trainer(indexation_spread=0.3).plan
+    known = {share: Parameters.create(SMALL | {"wage_indexation": share}) for share in (0.1, 0.2, 0.5, 0.8, 0.9)}
+    assert [plan.is_of(parameters) for parameters in known.values()] == [False, True, True, True, False]
+    assert not plan.is_of(Parameters.create(SMALL | {"wage_indexation": 0.6, "menu_cost": 0.5}))
+    plain = trainer().plan
+    assert [plain.is_of(parameters) for parameters in known.values()] == [False, False, True, False, False]
+
+
 def test_an_indexation_beyond_its_range_is_refused_before_training():
     with pytest.raises(ConfigError, match=r"indexation_spread 0.6 around wage_indexation 0.5 goes too far: .* >= 0"):
         trainer(indexation_spread=0.6)
