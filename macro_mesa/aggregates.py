@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from macro_mesa import technology
 from macro_mesa.compiled import jit
 from macro_mesa.population import Column
 
@@ -153,10 +154,12 @@ def gini(wealth: np.ndarray) -> float:
 
 
 @jit
-def potential_output(productivity, labor_force, capital, natural_unemployment, opening_capital, labor_share):
-    """Output at natural unemployment and full hours, units a month."""
-    labor = (1.0 - natural_unemployment) * labor_force
-    return productivity * labor**labor_share * (capital / opening_capital) ** (1.0 - labor_share)
+def potential_output(productivity, labor_force, capital, p):
+    """Output at natural unemployment and full hours, units a month, were all firms one."""
+    labor = (1.0 - p.natural_unemployment) * labor_force
+    return technology.output(
+        productivity, capital / p.opening_capital, labor, p.labor_share, p.capital_labor_substitution
+    )  # fmt: skip
 
 
 @jit
@@ -247,7 +250,7 @@ def published_statistics(households, firms, banks, central_bank, economy, parame
     economy[0].nonperforming = nonperforming / max(loans, 1.0e-9)
     economy[0].approval_rate = approvals / applications if applications > 0 else 1.0
     economy[0].price_changes = changes / len(firms)
-    at_trend = potential_output(1.0, len(households), capital, p.natural_unemployment, p.opening_capital, p.labor_share)
+    at_trend = potential_output(1.0, len(households), capital, p)
     economy[0].output_gap = np.log(max(output, 1.0e-9) / max(e.productivity * at_trend, 1.0e-9))
     for k in range(history.shape[0]):
         history[k, :-1] = history[k, 1:]

@@ -62,7 +62,8 @@ class Parameters(BaseModel):
     exclusion_months: int = _entry(24, "credit", "months", "calibration", "Months without credit after a default.", ge=0, le=600)
 
     # --- firms and production
-    labor_share: float = _entry(0.7, "production", "exponent", "Cobb-Douglas, standard", "Output elasticity of labour; capital has the rest.", gt=0.0, lt=1.0)
+    labor_share: float = _entry(0.7, "production", "share", "standard", "Output elasticity of labour at the opening capital intensity; capital has the rest.", gt=0.0, lt=1.0)
+    capital_labor_substitution: float = _entry(1.0, "production", "elasticity", "Cobb-Douglas; .4 to .6 in Chirinko 2008", "Elasticity of substitution between capital and labour, 1 for Cobb-Douglas.", ge=0.1, le=2.0)
     full_capacity: bool = _entry(False, "production", "-", "docs/decisions.md", "Firms call up all hours whatever they sell, instead of those that planned production needs.")
     inventory_target: float = _entry(0.2, "production", "months of expected sales", "calibration", "Stock of finished goods that planned production aims at.", ge=0.0, le=12.0)
     expectation_adjustment: float = _entry(1.0 / 3.0, "production", "share a month", "adaptive expectations; calibration", "Share of the distance to last month's sales by which expected sales move.", gt=0.0, le=1.0)

@@ -1,9 +1,9 @@
-"""Production and wages: planned and Cobb-Douglas output, the payroll, the wage tax and the unemployment benefit."""
+"""Production and wages: planned and actual output, the payroll, the wage tax and the unemployment benefit."""
 
 import numpy as np
 
-from macro_mesa import ledger
-from macro_mesa.agents.firm import efficiency
+from macro_mesa import ledger, technology
+from macro_mesa.agents.firm import output_of, productivity
 from macro_mesa.compiled import jit
 from macro_mesa.ledger import FIRMS_CURRENT, HOUSEHOLDS, WAGES
 from macro_mesa.markets.goods_market import SOLD_OUT
@@ -38,10 +38,13 @@ def utilization(firms, f, available, economy, p):
     Production is in nobody's action set: like the wage bargain it is an institution.  A firm that sold out
     does not know what it could have sold, and calls up all of them.
     """
-    by_first_hour = efficiency(firms, f, economy, p)
-    if p.full_capacity or firms[f].inventory <= SOLD_OUT or available <= 0.0 or by_first_hour <= 0.0:
+    if p.full_capacity or firms[f].inventory <= SOLD_OUT or available <= 0.0 or firms[f].capital <= 0.0:
         return 1.0
-    needed = (planned_production(firms, f, p) / by_first_hour) ** (1.0 / p.labor_share)
+    capital = firms[f].capital / p.opening_capital
+    units = planned_production(firms, f, p)
+    needed = technology.labor_for(
+        units, productivity(firms, f, economy), capital, p.labor_share, p.capital_labor_substitution
+    )  # fmt: skip
     return min(needed / available, 1.0)
 
 
@@ -120,11 +123,11 @@ def pay_wages(households, firms, banks, central_bank, economy, parameters, flows
 
 @jit
 def produce(firms, economy, parameters):
-    """Add the month's Cobb-Douglas output to inventories and wear the capital."""
+    """Add the month's output to inventories and wear the capital."""
     p = parameters[0]
     wear = 1.0 - p.depreciation_rate / 12.0
     for f in range(len(firms)):
-        firms[f].production = efficiency(firms, f, economy, p) * firms[f].labor**p.labor_share
+        firms[f].production = output_of(firms, f, firms[f].labor, economy, p)
         firms[f].inventory += firms[f].production
         firms[f].capital *= wear
 

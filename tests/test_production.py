@@ -13,14 +13,26 @@ KEY = np.uint64(987_654_321)
 
 
 # --- production
-def test_output_is_cobb_douglas_and_capital_wears():
-    model = economy(SIZES[1])
+def made(capital, labor, substitution):
+    """Units at productivity one, in closed form."""
+    if substitution == 1.0:
+        return labor**0.7 * capital**0.3
+    exponent = (substitution - 1.0) / substitution
+    return (0.7 * labor**exponent + 0.3 * capital**exponent) ** (1.0 / exponent)
+
+
+SUBSTITUTION = pytest.mark.parametrize("substitution", [0.4, 1.0])
+
+
+@SUBSTITUTION
+def test_output_comes_from_capital_and_hours_and_capital_wears(substitution):
+    model = economy(SIZES[1], capital_labor_substitution=substitution)
     run_until(model, "work")
     firms, p = model.firms, model.parameters
     capital, stock = firms.capital.copy(), firms.inventory.copy()
     work(model)
     efficiency = model.economy["productivity"][0] * np.exp(firms.productivity)
-    expected = efficiency * firms.labor**0.7 * (capital / p.opening_capital) ** 0.3
+    expected = efficiency * made(capital / p.opening_capital, firms.labor, substitution)
     np.testing.assert_allclose(firms.production, expected)
     np.testing.assert_allclose(firms.inventory, stock + expected)
     np.testing.assert_allclose(firms.capital, capital * (1 - p.depreciation_rate / 12))
@@ -36,8 +48,9 @@ def hours_offered(model):
     return np.bincount(households.employer_id[employed], households.hours[employed], len(model.firms))
 
 
-def test_a_firm_calls_the_hours_that_its_planned_production_needs():
-    model = economy(SIZES[1], 6)
+@SUBSTITUTION
+def test_a_firm_calls_the_hours_that_its_planned_production_needs(substitution):
+    model = economy(SIZES[1], 6, capital_labor_substitution=substitution)
     run_until(model, "work")
     firms, p = model.firms, model.parameters
     firms.inventory[:] = np.linspace(0.0, 3.0, len(firms)) * firms.expected_sales
@@ -46,7 +59,7 @@ def test_a_firm_calls_the_hours_that_its_planned_production_needs():
     work(model)
     plan = np.maximum(expected + p.inventory_adjustment * (p.inventory_target * expected - stock), 0.0)
     efficiency = model.economy["productivity"][0] * np.exp(firms.productivity)
-    most = efficiency * hours_offered(model) ** 0.7 * (capital / p.opening_capital) ** 0.3
+    most = efficiency * made(capital / p.opening_capital, hours_offered(model), substitution)
     wanted = np.where(stock > 0.0, np.minimum(plan, most), most)  # sold out: whatever it can make
     np.testing.assert_allclose(firms.production, wanted, atol=1e-12)
     assert firms.utilization[0] == 1.0

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from macro_mesa import technology
 from macro_mesa.agents.base import all_rows, clip_columns
 from macro_mesa.compiled import jit
 from macro_mesa.population import Column, MacroAgent, Population
@@ -102,10 +103,17 @@ def normal_output(firms, i, p):
 
 
 @jit
-def efficiency(firms, f, economy, p):
-    """Units that the first hour of a firm makes, from its productivity and its capital."""
-    intensity = firms[f].capital / p.opening_capital
-    return economy[0].productivity * np.exp(firms[f].productivity) * intensity ** (1.0 - p.labor_share)
+def productivity(firms, f, economy):
+    """Units a month that a worker of the firm makes with the opening capital."""
+    return economy[0].productivity * np.exp(firms[f].productivity)
+
+
+@jit
+def output_of(firms, f, labor, economy, p):
+    """Units that ``labor`` full-time hours make with the firm's capital."""
+    capital = firms[f].capital / p.opening_capital
+    made_by_one = productivity(firms, f, economy)
+    return technology.output(made_by_one, capital, labor, p.labor_share, p.capital_labor_substitution)
 
 
 @jit
@@ -140,7 +148,8 @@ def _observe(out, firms, banks, economy, parameters, key, month, low, high):
         out[i, 11] = np.log(max(firms[i].employment, 0.5) / mean_employment)
         out[i, 12] = max(0, firms[i].employment_target - firms[i].employment) / firms[i].employment_target
         out[i, 13] = np.log(max(firms[i].capital, 1.0e-9) / (max(firms[i].employment, 0.5) * p.opening_capital))
-        hourly_output = efficiency(firms, i, economy, p) * max(firms[i].employment, 1) ** (p.labor_share - 1.0)
+        workers = max(firms[i].employment, 1)
+        hourly_output = output_of(firms, i, workers, economy, p) / workers
         out[i, 14] = 10.0 * np.log(firms[i].hourly_cost / (price * max(hourly_output, 1.0e-9) * p.opening_wage))
         out[i, 15] = 100.0 * np.log(price / firms[i].last_price)
         out[i, 16] = firms[i].utilization
