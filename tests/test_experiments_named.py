@@ -191,6 +191,13 @@ def test_the_rate_stays_at_or_above_each_bound(found):
     assert -5.0 <= levels[bound.WITHOUT] < 0.0
 
 
+def test_the_slump_finds_the_rate_at_its_opening(found):
+    table = found("zero_lower_bound").tables["responses"].query("variable == 'policy_rate_level' and month == 1")
+    assert len(table) == table.groupby(["policies", "bound"]).ngroups > 2
+    assert table["low"].min() >= 100 * bound.OPENING_RATE - 0.5  # one step away at most
+    assert table["high"].max() <= 100 * bound.OPENING_RATE + 0.5
+
+
 def test_the_bound_costs_the_difference_of_both_responses(found):
     estimates = found("zero_lower_bound").estimates["random"]
     for key in ("gdp, months 6-24", "policy_rate, months 6-18"):

@@ -2,19 +2,20 @@
 
 A baseline economy runs under ``Recording`` policies.  A twin forked from it gets policies that an intervention made
 of what was recorded: blind to some observations, acting at random with the same frequencies, with some heads fixed,
-or repeating the baseline's own actions.  Interventions are plain data, so a task can name them; the policies they
-make use nothing but observations, records and the economy's draws, so twins share every draw.
+or repeating the baseline's own actions; or another policy takes over.  Interventions are plain data, so a task can
+name them; the policies they make use nothing but observations, records and the economy's draws, so twins share every
+draw.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from macro_mesa.config import ConfigError
+from macro_mesa.config import ConfigError, Parameters
 from macro_mesa.model import MacroModel
-from macro_mesa.policy import Policy
+from macro_mesa.policy import Policy, make_policy
 from macro_mesa.spaces import COMMERCIAL_BANK, FIRM, HOUSEHOLD, SPACES
 
 # the observations that carry interest rates to each private type; what it owes and earns it still feels
@@ -183,6 +184,18 @@ class Repeat:
     def policy(self, agent_type: str, recording: Recording) -> Policy:
         """The baseline's actions."""
         return Repeated(recording)
+
+
+@dataclass(frozen=True)
+class Become:
+    """Follow another choice of policy, as ``make_policy`` takes it; ``parameters`` are the economy's."""
+
+    choice: Any
+    parameters: Mapping[str, Any]
+
+    def policy(self, agent_type: str, recording: Recording) -> Policy:
+        """The other policy, whatever was recorded."""
+        return make_policy(agent_type, self.choice, Parameters.create(self.parameters))
 
 
 def action_frequencies(agent_type: str, actions: np.ndarray) -> list[np.ndarray]:

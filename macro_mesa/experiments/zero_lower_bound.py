@@ -1,14 +1,19 @@
 """A slump of demand that starts near the zero lower bound, with the bound and without it."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
+from macro_mesa.experiments.interventions import Become
 from macro_mesa.experiments.paired import (
     BASELINE,
     MEASURES,
     Design,
     Findings,
     Histories,
+    Intervened,
     Shocks,
     Window,
     arms_with,
@@ -16,13 +21,15 @@ from macro_mesa.experiments.paired import (
     compare,
     judge,
     run_pairs,
+    with_types,
 )
 from macro_mesa.experiments.statistics import clustered_estimate
+from macro_mesa.spaces import CENTRAL_BANK
 
 VARIABLES = (
     "policy_rate", "lending_rate", "inflation", "price_level", "gdp", "consumption", "unemployment", "output_gap",
 )  # fmt: skip
-BURN_IN = 12  # short, so that the slump finds the rate near its opening
+BURN_IN = 60  # at the opening rate, until the inflation that learned economies open with is over
 MONTHS = 36
 OPENING_RATE = 0.005
 BOUNDS = {"bound at 0 %": 0.0, "bound at -5 %": -0.05}
@@ -49,18 +56,17 @@ def zero_lower_bound(design: Design) -> Findings:
     """Responses to the slump under both bounds, and their difference, every draw shared.
 
     Each arm meets it under its own central bank and under the inertial Taylor rule, whose neutral rate is the opening
-    one.
+    one.  Until the slump the rate is held at its opening.
     """
     own = {arm: choices for arm, choices in design.arms.items() if arm != "rule"}  # whose bank is that rule already
     taylor = arms_with(own, central_bank="inertial_taylor")
     arms = {**design.arms, **{f"{arm}{TAYLOR}": choices for arm, choices in taylor.items()}}
-    opening = {**design.parameters, "opening_policy_rate": OPENING_RATE}
-    found = {
-        name: run_pairs(
-            design, arms, SHOCKS, VARIABLES, BURN_IN, design.months or MONTHS, {**opening, "lower_bound": bound}
-        )
-        for name, bound in BOUNDS.items()
-    }  # fmt: skip
+    found = {}
+    for name, bound in BOUNDS.items():
+        parameters = {**design.parameters, "opening_policy_rate": OPENING_RATE, "lower_bound": bound}
+        held = {arm: [_held(choice, parameters) for choice in choices] for arm, choices in arms.items()}
+        months = design.months or MONTHS
+        found[name] = run_pairs(design, held, SHOCKS, VARIABLES, BURN_IN, months, parameters)
     estimates = {
         arm: {
             **{name: judge(histories[arm], SLUMP, WINDOWS) for name, histories in found.items()},
@@ -76,9 +82,16 @@ def zero_lower_bound(design: Design) -> Findings:
         "opening_policy_rate": OPENING_RATE,
         "bounds": BOUNDS,
         "shock": "taste for consumption 10 log points lower for 18 months",
+        "before": f"{BURN_IN} months at the opening rate",
         "cost of the bound": "response to the slump with the bound at zero less the response with the bound at -5 %",
     }
     return Findings(words, estimates, {"responses": _table(found)})
+
+
+def _held(choice: Any, parameters: Mapping[str, Any]) -> Intervened:
+    """A choice of policies whose central bank holds the opening rate until the fork."""
+    own = with_types(choice).get(CENTRAL_BANK, "rule")
+    return Intervened(with_types(choice, central_bank="constant"), {CENTRAL_BANK: Become(own, parameters)})
 
 
 def _responses(histories: Histories, arm: str, window: Window) -> np.ndarray:
