@@ -20,6 +20,11 @@ RESULTS = FOLDER / "results"
 EVIDENCE = "evidence"
 CRITERION_HEAD = ("what must hold", "estimate", "95 % interval", "threshold", "source", "verdict")
 
+CAPTION = (
+    "Means, 95 % intervals in brackets. Where theory gives a sign: pass if the interval excludes zero on that side; "
+    "where agents are ablated, random or follow rules, a fail says that the response is gone.\n"
+)
+
 
 # --- what stands in docs/results/
 def keep(run: Path, results: Path) -> None:
@@ -67,7 +72,9 @@ def page(results: Path) -> str:
 
 
 def _figures(folder: Path) -> list[str]:
-    return [f"![{path.stem.replace('_', ' ')}](results/{folder.name}/{path.name})\n" for path in folder.glob("*.png")]
+    """Links to a folder's figures, the one of its own name first."""
+    paths = sorted(folder.glob("*.png"), key=lambda path: (path.stem != folder.name, path.stem))
+    return [f"![{path.stem.replace('_', ' ')}](results/{folder.name}/{path.name})\n" for path in paths]
 
 
 def evidence(results: Mapping[str, Any], figures: Sequence[str]) -> Iterator[str]:
@@ -152,26 +159,63 @@ def _moments(results: Mapping[str, Any]) -> Iterator[Sequence[str]]:
 
 
 def experiment(results: Mapping[str, Any], figures: Sequence[str]) -> Iterator[str]:
-    """A paired experiment: its design in words, its figures, and its estimates that have a verdict."""
+    """A paired experiment: its size in words, its figures, and its estimates: cases down, measures across."""
     runs = max(results["runs"].values())
+    first = results["seeds"][0]
     yield f"## Experiment: {results['experiment'].replace('_', ' ')}\n"
-    yield f"{results['pairs']} pairs on held-out seeds, {runs} training run{'s' * (runs != 1)}.\n"
+    yield f"{results['pairs']} pairs on held-out seeds from {first}, {runs} training run{'s' * (runs != 1)}.\n"
+    words = {name: text for name, text in results["design"].items() if isinstance(text, str)}
+    if words:
+        yield "".join(f"- {name.replace('_', ' ')}: {text}\n" for name, text in words.items())
     yield from figures
-    judged = [
-        (name, number(entry["mean"]), interval(entry["ci"]), entry.get("expected", ""), _verdict(entry["passed"]))
-        for name, entry in _estimates(results["estimates"])
-        if entry.get("passed") is not None
-    ]
-    if judged:
-        yield table(("estimate", "mean", "95 % interval", "expected", "verdict"), judged)
+    yield CAPTION
+    for cells in _tables(_estimates(results["estimates"])):
+        columns = list(dict.fromkeys(column for case in cells.values() for column in case))
+        rows = [(name, *(case.get(column, "") for column in columns)) for name, case in cells.items()]
+        yield table(("", *columns), rows)
 
 
-def _estimates(entries: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _estimates(
+    entries: Mapping[str, Any], case: tuple[str, ...] = (), column: str | None = None
+) -> Iterator[tuple[str, str, str]]:
+    """Case, measure and text of every estimate; what stands below an estimate is of the same measure."""
     for name, entry in entries.items():
-        if isinstance(entry, Mapping):
-            if "ci" in entry:
-                yield f"{above}{name.replace('_', ' ')}", entry
-            yield from _estimates(entry, f"{above}{name.replace('_', ' ')}, ")
+        if not isinstance(entry, Mapping):
+            continue
+        label = name.replace("_", " ")
+        measured = "ci" in entry
+        if measured:
+            below = case if column is None else (*case, label)
+            yield ", ".join(below), column or _measure(label, entry), _cell(entry)
+            yield from _estimates(entry, below, column or _measure(label, entry))
+        else:
+            yield from _estimates(entry, (*case, label), column)
+
+
+def _measure(label: str, entry: Mapping[str, Any]) -> str:
+    return f"{label} ({entry['unit']})" if entry.get("unit") else label
+
+
+def _cell(entry: Mapping[str, Any]) -> str:
+    found = f"{number(entry['mean'])} ({interval(entry['ci'])})"
+    if entry.get("passed") is None:
+        return found
+    return f"{found} pass" if entry["passed"] else f"{found} **fail**, asked: {entry['expected']}"
+
+
+def _tables(found: Iterable[tuple[str, str, str]]) -> list[dict[str, dict[str, str]]]:
+    """Cells by case and measure, a table for each group of cases that have a measure in common."""
+    cases: dict[str, dict[str, str]] = {}
+    for case, column, text in found:
+        cases.setdefault(case, {})[column] = text
+    tables: list[dict[str, dict[str, str]]] = []
+    for case, cells in cases.items():
+        shared = (each for each in tables if any(cells.keys() & row.keys() for row in each.values()))
+        home = next(shared, None)
+        if home is None:
+            tables.append(home := {})
+        home[case] = cells
+    return tables
 
 
 def _verdict(passed: bool) -> str:

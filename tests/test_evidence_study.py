@@ -126,10 +126,15 @@ def test_the_page_is_written_from_results_alone(results, tmp_path):
     (run / "plots").mkdir(parents=True)
     (run / "results.json").write_text(json.dumps(results))
     (run / "plots" / "scorecard.png").write_bytes(b"png")
+    fall = {"mean": -0.5, "ci": [-0.7, -0.3], "expected": "below zero", "passed": True, "unit": "%"}
+    rise = {**fall, "mean": 0.2, "ci": [-0.1, 0.5], "passed": False, "half_gone": {"mean": 1.0, "ci": [0.5, 1.5]}}
     experiment = {
-        "experiment": "monetary_shock", "pairs": 3, "runs": {"learned": 2}, "design": {},
-        "arms": {"learned": ["/somewhere/experiment_7/models/best"]},
-        "estimates": {"learned": {"gdp": {"mean": -0.5, "ci": [-0.7, -0.3], "expected": "below 0", "passed": True}}},
+        "experiment": "monetary_shock", "pairs": 3, "runs": {"learned": 2}, "seeds": [10_500],
+        "design": {"shock": "a rise", "sizes": [1, 2]}, "arms": {"learned": ["/somewhere/experiment_7/models/best"]},
+        "estimates": {
+            "learned": {"+100 bp": {"gdp": fall}},
+            "rule": {"+100 bp": {"gdp": rise}, "share at the bound": {"baseline": {"mean": 0.1, "ci": [0.0, 0.2]}}},
+        },
     }  # fmt: skip
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "results.json").write_text(json.dumps(experiment))
@@ -141,7 +146,14 @@ def test_the_page_is_written_from_results_alone(results, tmp_path):
     failing = [e for c in results["claims"].values() for e in c["estimates"].values() if e["passed"] is False]
     assert page.split("### What fails")[1].split("###")[0].count("asked was") == len(failing)
     assert "results/evidence/scorecard.png" in page
-    assert "| learned, gdp | \u22120.5 | \u22120.7 to \u22120.3 | below 0 | pass |" in page
+    assert "|  | gdp (%) |" in page
+    assert "| learned, +100 bp | \u22120.5 (\u22120.7 to \u22120.3) pass |" in page
+    assert "| rule, +100 bp | 0.2 (\u22120.1 to 0.5) **fail**, asked: below zero |" in page
+    assert "| rule, +100 bp, half gone | 1 (0.5 to 1.5) |" in page
+    assert "|  | baseline |" in page  # a table of its own: no measure in common
+    assert "| rule, share at the bound | 0.1 (0 to 0.2) |" in page
+    assert "- shock: a rise" in page
+    assert "3 pairs on held-out seeds from 10500, 2 training runs" in page
     kept = (tmp_path / "results" / "monetary_shock" / "results.json").read_text()
     assert "experiment_7" in kept
     assert "somewhere" not in kept
