@@ -27,7 +27,7 @@ from macro_mesa.experiments.registry import EXPERIMENTS
 from macro_mesa.experiments.scenario import SECTIONS, read_scenario, study_settings
 from macro_mesa.experiments.sweep import SETTINGS, read_sweep, run_sweep, unfinished
 from macro_mesa.policy import make_policies
-from macro_mesa.run_folder import RunFolder, write_json, write_text
+from macro_mesa.run_folder import RunFolder, command_again, write_json, write_text
 from macro_mesa.task_store import resumable
 from policies.executors import ENGINES, executor
 from policies.trained_experiments.design import TrainingDesign
@@ -297,9 +297,7 @@ def experiment(options: argparse.Namespace) -> Path:
     if months is not None and months < chosen.least_months:
         raise ConfigError(f"--sim-length must be >= {chosen.least_months} for {options.experiment}, got {months}")
     seeds = range(options.held_out_seed, options.held_out_seed + options.pairs)
-    folder = _unfinished(options.resume) if options.resume else RunFolder.create(options.output_dir, options.seed)
-    described = {"model": parameters, **{name: settings[name] for name in ("training", "ppo", "shocks")}}
-    folder.describe(sys.argv, {"held_out_from": options.held_out_seed, "pairs": options.pairs}, described)
+    folder = _begun(options, {"model": parameters, **{name: settings[name] for name in ("training", "ppo", "shocks")}})
     with _keeping_tasks(folder, options.experiment, arms, options) as execute:
         training = {key: value for key, value in settings["training"].items() if key != "sim_length"}
         design = TrainingDesign(
@@ -333,7 +331,7 @@ def _keeping_tasks(
         with executor(options.engine, options.workers) as workers:
             yield _with_progress(title, resumable(workers, folder.path / FINISHED_TASKS, depends_on))
     except KeyboardInterrupt:
-        print(f"stopped; the same command with --resume {folder.path} goes on", file=sys.stderr)
+        print(f"stopped; go on with {command_again(sys.argv, folder.path)}", file=sys.stderr)
         raise
 
 
@@ -365,10 +363,14 @@ def experiment_arms(
     return arms, parameters
 
 
-def _unfinished(path: Path) -> RunFolder:
-    if not (path / FINISHED_TASKS).is_dir():
-        raise ConfigError(f"--resume {path} holds no experiment that was stopped")
-    return RunFolder(path)
+def _begun(options: argparse.Namespace, described: Mapping[str, Any]) -> RunFolder:
+    """A new folder that says how it is made, or the stopped one of the same settings."""
+    seeds = {"held_out_from": options.held_out_seed, "pairs": options.pairs}
+    if options.resume and not (options.resume / FINISHED_TASKS).is_dir():
+        raise ConfigError(f"--resume {options.resume} holds no experiment that was stopped")
+    folder = RunFolder(options.resume) if options.resume else RunFolder.create(options.output_dir, options.seed)
+    folder.describe(sys.argv, seeds, described)
+    return folder
 
 
 # --- evidence
@@ -386,9 +388,7 @@ def evidence(options: argparse.Namespace) -> Path:
     arms, parameters = experiment_arms(options, settings)
     choices = next(iter(arms.values()))
     runs = [Run(run_name(choice), choice, most_probable(choice), parameters) for choice in choices]
-    folder = _unfinished(options.resume) if options.resume else RunFolder.create(options.output_dir, options.seed)
-    seeds = {"held_out_from": options.held_out_seed, "pairs": options.pairs}
-    folder.describe(sys.argv, seeds, {"model": parameters, "runs": [run.name for run in runs]})
+    folder = _begun(options, {"model": parameters, "runs": [run.name for run in runs]})
     with _keeping_tasks(folder, "evidence", arms, options) as execute:
         results = run_evidence(runs, options.held_out_seed, options.pairs, execute)
     write_json(folder.path / "results.json", results)

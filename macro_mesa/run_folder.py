@@ -3,9 +3,10 @@
 import json
 import os
 import platform
+import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -44,7 +45,12 @@ class RunFolder:
         return cls(path)
 
     def describe(self, command: list[str], seeds: Mapping[str, Any], configuration: Mapping[str, Any]) -> None:
-        """Write ``run.json`` (versions, commit, seeds, command) and ``config.yaml``."""
+        """Write ``run.json`` (versions, commit, seeds, command) and ``config.yaml``.
+
+        Raises ``ConfigError`` where they stand already and tell of other seeds or another configuration.
+        """
+        if (self.path / "run.json").exists():
+            self._check_same(seeds, configuration)
         write_json(
             self.path / "run.json",
             {
@@ -59,6 +65,32 @@ class RunFolder:
         )
         text = yaml.safe_dump(dict(configuration), sort_keys=False)
         write_text(self.path / "config.yaml", text)
+
+    def _check_same(self, seeds: Mapping[str, Any], configuration: Mapping[str, Any]) -> None:
+        try:
+            run = json.loads((self.path / "run.json").read_text())
+            before = _flat({**run["seeds"], **yaml.safe_load((self.path / "config.yaml").read_text())})
+            again = command_again(run["command"], self.path)
+        except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
+            raise ConfigError(f"{self.path} does not say how it was made: run.json or config.yaml is broken") from None
+        now = _flat({**seeds, **yaml.safe_load(yaml.safe_dump(dict(configuration)))})
+        for name in {**before, **now}:
+            if before.get(name) != now.get(name):
+                told = f"{name} {before.get(name)}, not {now.get(name)}"
+                raise ConfigError(f"{self.path} was started with {told}; go on with {again}")
+
+
+def _flat(entries: Mapping[str, Any]) -> dict[str, Any]:
+    """Entries of sections as ``section.entry``."""
+    flat: dict[str, Any] = {}
+    for name, entry in entries.items():
+        flat |= {f"{name}.{key}": value for key, value in entry.items()} if isinstance(entry, dict) else {name: entry}
+    return flat
+
+
+def command_again(command: Sequence[str], folder: Path) -> str:
+    """The shell command that goes on where ``command`` stopped."""
+    return shlex.join(["python", *command, *([] if "--resume" in command else ["--resume", str(folder)])])
 
 
 def write_json(path: Path, content: Any) -> None:

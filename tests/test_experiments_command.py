@@ -109,6 +109,10 @@ def test_an_interrupted_experiment_goes_on_with_what_is_done(written, tmp_path, 
     assert len(kept) >= 2
     monkeypatch.setattr(Serial, "stream", original)
     stamps = {path: path.stat().st_mtime_ns for path in kept}
+    changes = {"with pairs 3, not 4": ["--pairs", "4"], "with model.num_firms 3, not 4": ["--num-firms", "4"]}
+    for told, others in changes.items():
+        assert run_model.main([*arguments, *others, "--resume", str(folder)]) == 2
+        assert told in capsys.readouterr().err
     resumed = written(*arguments, "--resume", str(folder))
     assert resumed == folder
     assert not (folder / "tasks").exists()
