@@ -20,9 +20,10 @@ RESULTS = FOLDER / "results"
 EVIDENCE = "evidence"
 CRITERION_HEAD = ("what must hold", "estimate", "95 % interval", "threshold", "source", "verdict")
 
-CAPTION = (
-    "Means, 95 % intervals in brackets. Where theory gives a sign: pass if the interval excludes zero on that side; "
-    "where agents are ablated, random or follow rules, a fail says that the response is gone.\n"
+CAPTION = "Means, 95 % intervals in brackets."
+JUDGED = (
+    " Where theory gives a sign: pass if the interval excludes zero on that side; where agents are ablated, random or "
+    "follow rules, a fail says that the response is gone."
 )
 
 
@@ -168,8 +169,10 @@ def experiment(results: Mapping[str, Any], figures: Sequence[str]) -> Iterator[s
     if words:
         yield "".join(f"- {name.replace('_', ' ')}: {text}\n" for name, text in words.items())
     yield from figures
-    yield CAPTION
-    for cells in _tables(_estimates(results["estimates"])):
+    found = list(_estimates(results["estimates"]))
+    judged = any(text.endswith("pass") or "fail" in text for *_, text in found)
+    yield f"{CAPTION}{JUDGED if judged else ''}\n"
+    for cells in _tables(found):
         columns = list(dict.fromkeys(column for case in cells.values() for column in case))
         rows = [(name, *(case.get(column, "") for column in columns)) for name, case in cells.items()]
         yield table(("", *columns), rows)
