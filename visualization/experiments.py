@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from rich.console import Console
 from rich.table import Table
 
@@ -211,6 +212,7 @@ def best_response(tables: Tables) -> dict[str, Figure]:
             axes.errorbar(mean, place, xerr=[[mean - low], [high - mean]], fmt="o", ms=4, lw=1.4, color=colour)
         axes.set_yticks(range(len(ways)), ways if axes is panels.flat[0] else [])
         axes.set_ylim(-0.6, len(ways) - 0.4)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=4))
         loss = style.significant(float(found["random_loss"].iloc[0]))
         style.dress(axes, style.AGENT_TITLES[kind], f"gain in discounted return\n(acting at random loses {loss})", "")
     _name(figure, "Gain of one agent that leaves its type's shared policy: mean and 95 % interval")
