@@ -126,7 +126,8 @@ ENTRIES = (
           "Banks inside, their borrowers around them; lines are loans, as wide as the debt.",
           "credit_network.credit_network(pd.DataFrame(model.firms.table), pd.DataFrame(model.commercial_banks.table))"),
     Entry("rate_steps", "The central bank against Taylor",
-          "Mean step of the policy rate as inflation or the output gap moves, all else as it was in a run.",
+          "Mean step of the policy rate as inflation over three or twelve months or the output gap moves, all else as "
+          "it was in a run.",
           'policy_slices.rate_steps({"learned": model.policies["central_bank"], "Taylor 1993": taylor},'
           ' seen["central_bank"])'),
     Entry("action_probabilities", "Action probabilities",

@@ -106,17 +106,17 @@ def rate_steps(
     policies: Mapping[str, Policy],
     observations: np.ndarray,
     inputs: Mapping[str, tuple[float, float]] | None = None,
-    width: float = 2.0 * style.PANEL_WIDTH,
+    width: float = 3.0 * style.PANEL_WIDTH,
 ) -> Figure:
     """Mean step of the policy rate as one input of the central bank moves, a panel an input, a line a policy.
 
     policies: by the name shown, such as ``{"learned": ..., "taylor": ...}``.
     observations: (n, size), states of the central bank that the mean is taken over.
-    inputs: ranges (low, high) in the unit of ``SPACES`` by the input's name; twelve-month inflation within
-        4 points of its target and a gap within 4 % where not given.
+    inputs: ranges (low, high) in the unit of ``SPACES`` by the input's name; three- and twelve-month inflation within
+        4 points of the target and a gap within 4 % where not given.
     width: inches; panels stand side by side from 3.6 inches each on, else below each other.
     """
-    inputs = {"inflation_12m": (-0.4, 0.4), "output_gap": (-0.4, 0.4)} if inputs is None else inputs
+    inputs = dict.fromkeys(("inflation_3m", "inflation_12m", "output_gap"), (-0.4, 0.4)) if inputs is None else inputs
     columns = max(min(len(inputs), int(width // 3.6)), 1)
     figure, panels = style.new_figure(-(-len(inputs) // columns) or 1, columns, row_height=2.9, width=width)
     for axes, (name, (low, high)) in zip(panels.flat, inputs.items(), strict=False):
