@@ -23,7 +23,7 @@ CRITERION_HEAD = ("what must hold", "estimate", "95 % interval", "threshold", "s
 CAPTION = "Means, 95 % intervals in brackets."
 JUDGED = (
     " Where theory gives a sign: pass if the interval excludes zero on that side; where agents are ablated, random or "
-    "follow rules, a fail says that the response is gone."
+    "follow rules, a fail says that the response is not there."
 )
 
 
@@ -170,7 +170,7 @@ def experiment(results: Mapping[str, Any], figures: Sequence[str]) -> Iterator[s
         yield "".join(f"- {name.replace('_', ' ')}: {text}\n" for name, text in words.items())
     yield from figures
     found = list(_estimates(results["estimates"]))
-    judged = any(text.endswith("pass") or "fail" in text for *_, text in found)
+    judged = any(entry.get("passed") is not None for *_, entry in found)
     yield f"{CAPTION}{JUDGED if judged else ''}\n"
     for cells in _tables(found):
         columns = list(dict.fromkeys(column for case in cells.values() for column in case))
@@ -180,19 +180,18 @@ def experiment(results: Mapping[str, Any], figures: Sequence[str]) -> Iterator[s
 
 def _estimates(
     entries: Mapping[str, Any], case: tuple[str, ...] = (), column: str | None = None
-) -> Iterator[tuple[str, str, str]]:
-    """Case, measure and text of every estimate; what stands below an estimate is of the same measure."""
+) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """Case, measure and entry of every estimate; what stands below an estimate is of the same measure."""
     for name, entry in entries.items():
         if not isinstance(entry, Mapping):
             continue
         label = name.replace("_", " ")
-        measured = "ci" in entry
-        if measured:
-            below = case if column is None else (*case, label)
-            yield ", ".join(below), column or _measure(label, entry), _cell(entry)
-            yield from _estimates(entry, below, column or _measure(label, entry))
-        else:
+        if "ci" not in entry:
             yield from _estimates(entry, (*case, label), column)
+            continue
+        below, measure = (case, _measure(label, entry)) if column is None else ((*case, label), column)
+        yield ", ".join(below), measure, entry
+        yield from _estimates(entry, below, measure)
 
 
 def _measure(label: str, entry: Mapping[str, Any]) -> str:
@@ -203,14 +202,15 @@ def _cell(entry: Mapping[str, Any]) -> str:
     found = f"{number(entry['mean'])} ({interval(entry['ci'])})"
     if entry.get("passed") is None:
         return found
-    return f"{found} pass" if entry["passed"] else f"{found} **fail**, asked: {entry['expected']}"
+    asked = "" if entry["passed"] else f", asked: {entry['expected']}"
+    return f"{found} {_verdict(entry['passed'])}{asked}"
 
 
-def _tables(found: Iterable[tuple[str, str, str]]) -> list[dict[str, dict[str, str]]]:
+def _tables(found: Iterable[tuple[str, str, Mapping[str, Any]]]) -> list[dict[str, dict[str, str]]]:
     """Cells by case and measure, a table for each group of cases that have a measure in common."""
     cases: dict[str, dict[str, str]] = {}
-    for case, column, text in found:
-        cases.setdefault(case, {})[column] = text
+    for case, column, entry in found:
+        cases.setdefault(case, {})[column] = _cell(entry)
     tables: list[dict[str, dict[str, str]]] = []
     for case, cells in cases.items():
         shared = (each for each in tables if any(cells.keys() & row.keys() for row in each.values()))

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from macro_mesa import MacroModel
+from macro_mesa import MacroModel, Parameters
 from macro_mesa.schedule import MONTH, Decision
 
 SIZES = [(10, 3, 2), (100, 20, 5), (400, 80, 5)]
@@ -36,6 +36,11 @@ def sized(households: int, firms: int, banks: int) -> dict[str, int]:
 
 
 SMALL = sized(*SIZES[0])
+
+
+def parameters(**values: Any) -> np.ndarray:
+    """The record that compiled functions take, of these settings."""
+    return Parameters.create(values).as_record()
 
 
 def economy(size: tuple[int, int, int] = SIZES[0], months: int = 0, rng: int = 1, **keywords: Any) -> MacroModel:

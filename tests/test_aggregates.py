@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import reference
-from conftest import CONTRACT_COLUMNS, SIZES, economy, history, run
+from conftest import CONTRACT_COLUMNS, SIZES, economy, history, parameters, run
 
 from macro_mesa.aggregates import BUCKETS, ascending, gini, net_worth, potential_output, price_relative
 from macro_mesa.config import Parameters
@@ -92,22 +92,18 @@ def test_switching_to_cheap_firms_is_no_deflation():
     assert model.economy["price_level"][0] == pytest.approx(level, rel=1e-12)
 
 
-def record(**values):
-    return Parameters.create(values).as_record()[0]
-
-
 @pytest.mark.parametrize(
     ("productivity", "workers", "capital", "expected"),
     [(1.0, 100.0, 94.0 * 18.0, 94.0), (1.1, 100.0, 94.0 * 18.0, 103.4), (1.0, 200.0, 2 * 94.0 * 18.0, 188.0)],
 )
 def test_potential_output(productivity, workers, capital, expected):
     for substitution in (0.4, 1.0):
-        p = record(natural_unemployment=0.06, opening_capital=18.0, capital_labor_substitution=substitution)
+        p = parameters(natural_unemployment=0.06, opening_capital=18.0, capital_labor_substitution=substitution)[0]
         assert potential_output(productivity, workers, capital, p) == pytest.approx(expected)
 
 
 def test_doubling_capital_alone_raises_potential_by_its_share():
-    p = record(capital_labor_substitution=1.0)
+    p = parameters(capital_labor_substitution=1.0)[0]
     less, more = (potential_output(1.0, 100.0, capital, p) for capital in (1000.0, 2000.0))
     assert more / less == pytest.approx(2**0.3)
 

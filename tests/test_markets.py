@@ -6,9 +6,8 @@ from itertools import product
 import numpy as np
 import pytest
 import reference
-from conftest import SIZES, check_jobs, economy, run, run_until
+from conftest import SIZES, check_jobs, economy, parameters, run, run_until
 
-from macro_mesa import Parameters
 from macro_mesa.markets import goods_market, labor_market
 from macro_mesa.production import wage_tax
 from macro_mesa.random_streams import Purpose
@@ -17,10 +16,6 @@ KEY = np.uint64(987_654_321)
 
 
 # --- goods
-def parameters(**values):
-    return Parameters.create(values).as_record()
-
-
 @pytest.mark.parametrize("case", range(30))
 def test_trade_is_the_reference_s(case):
     rng = np.random.default_rng(case)

@@ -61,11 +61,10 @@ def zero_lower_bound(design: Design) -> Findings:
     own = {arm: choices for arm, choices in design.arms.items() if arm != "rule"}  # whose bank is that rule already
     taylor = arms_with(own, central_bank="inertial_taylor")
     arms = {**design.arms, **{f"{arm}{TAYLOR}": choices for arm, choices in taylor.items()}}
-    found = {}
+    found, months = {}, design.months or MONTHS
     for name, bound in BOUNDS.items():
         parameters = {**design.parameters, "opening_policy_rate": OPENING_RATE, "lower_bound": bound}
         held = {arm: [_held(choice, parameters) for choice in choices] for arm, choices in arms.items()}
-        months = design.months or MONTHS
         found[name] = run_pairs(design, held, SHOCKS, VARIABLES, BURN_IN, months, parameters)
     estimates = {
         arm: {
