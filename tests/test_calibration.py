@@ -145,8 +145,8 @@ def test_moments_of_a_history_are_those_of_the_data():
     months = data.loc[data.index.repeat(3)].reset_index(drop=True)
     columns = {
         "gdp": months["output"] / 3, "consumption": months["consumption"] / 3, "investment": months["investment"] / 3,
-        "unemployment": months["unemployment"] / 100, "price_level": months["prices"],
-        "policy_rate": months["rate"] / 100,
+        "inventories": 0.0 * months["output"], "unemployment": months["unemployment"] / 100,
+        "price_level": months["prices"], "policy_rate": months["rate"] / 100,
     }  # fmt: skip
     found, targets = business_cycle(pd.DataFrame(columns)), us_targets(list(MOMENTS))
     for name, target in targets.items():

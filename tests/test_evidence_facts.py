@@ -74,6 +74,7 @@ def monthly(months: int = 609, seed: int = 0) -> dict[str, np.ndarray]:
         "gdp": 100 * np.exp(0.01 * random.normal(size=months).cumsum()),
         "consumption": 80 * np.exp(0.01 * random.normal(size=months).cumsum()),
         "investment": 20 * np.exp(0.02 * random.normal(size=months).cumsum()),
+        "inventories": np.full(months, 50.0),
         "unemployment": 0.06 + 0.001 * random.normal(size=months),
         "price_level": np.exp(0.002 * np.arange(months) + 0.002 * random.normal(size=months).cumsum()),
         "policy_rate": 0.03 + 0.001 * random.normal(size=months),
@@ -92,6 +93,22 @@ def test_quarters_sum_flows_average_rates_and_end_with_their_prices():
     assert len(quarterly(monthly())) == 203
 
 
+def test_investment_is_gross_of_stocks_and_stocks_sold_off_leave_a_number():
+    history = monthly(609)
+    history["inventories"] = 50.0 + np.random.default_rng(5).normal(size=609).cumsum()
+    data = quarterly(history)
+    change = history["inventories"][5] - history["inventories"][2]
+    assert data["investment"][1] == pytest.approx(history["investment"][3:6].sum() + change)
+    assert data["investment"][0] == pytest.approx(  # the month before the first is not known
+        history["investment"][:3].sum() + history["inventories"][2] - history["inventories"][0]
+    )
+    history["inventories"][300:] -= 1_000.0
+    sold_off = cycles(quarterly(history), hp_cycle)["investment"]
+    assert np.isfinite(sold_off).all()
+    assert sold_off.min() == pytest.approx(sold_off[96])  # that quarter: years of investment are sold off
+    assert sold_off.min() > 100 * np.log(0.01) - 100.0
+
+
 def us_like(seed: int) -> dict[str, np.ndarray]:
     """The United States as a monthly history: its own moments must lie within its own ranges."""
     us = united_states()
@@ -99,8 +116,9 @@ def us_like(seed: int) -> dict[str, np.ndarray]:
     repeat = {name: np.repeat(us[name].to_numpy(float), 3) for name in us}
     return {
         "gdp": repeat["output"] / 3 * noise[0], "consumption": repeat["consumption"] / 3 * noise[1],
-        "investment": repeat["investment"] / 3 * noise[2], "unemployment": repeat["unemployment"] / 100,
-        "price_level": repeat["prices"], "policy_rate": repeat["rate"] / 100,
+        "investment": repeat["investment"] / 3 * noise[2], "inventories": np.zeros(609),
+        "unemployment": repeat["unemployment"] / 100, "price_level": repeat["prices"],
+        "policy_rate": repeat["rate"] / 100,
         "vacancies": 10.0 - repeat["unemployment"],
     }  # fmt: skip
 

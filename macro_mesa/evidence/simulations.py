@@ -47,8 +47,8 @@ class History:
 
 
 HISTORY_COLUMNS = (
-    "gdp", "consumption", "investment", "unemployment", "price_level", "policy_rate", "vacancies", "capital",
-    "inflation",
+    "gdp", "consumption", "investment", "inventories", "unemployment", "price_level", "policy_rate", "vacancies",
+    "capital", "inflation",
 )  # fmt: skip
 
 

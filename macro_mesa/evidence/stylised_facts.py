@@ -49,19 +49,30 @@ def quarterly_sums(monthly: np.ndarray) -> np.ndarray:
 
 
 def quarterly(history: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """Monthly series of the economy as quarterly data: output, consumption, investment, unemployment, prices, rate."""
-    flows = {name: quarterly_sums(np.asarray(history[column])) for name, column in FLOWS.items()}
+    """Monthly series of the economy as quarterly data: output, consumption, investment, unemployment, prices, rate.
+
+    Investment is gross private domestic investment, as in the US accounts: what firms buy and the change of their
+    stocks, of which the first month's is not known and taken as none.
+    """
+    stocks = np.asarray(history["inventories"])
+    flows = {
+        "output": history["gdp"],
+        "consumption": history["consumption"],
+        "investment": np.asarray(history["investment"]) + np.diff(stocks, prepend=stocks[:1]),
+    }
+    quantities = {name: quarterly_sums(np.asarray(flow)) for name, flow in flows.items()}
     return pd.DataFrame(
         {
-            **flows,
+            **quantities,
             "unemployment": 100.0 * quarterly_sums(np.asarray(history["unemployment"])) / 3.0,
-            "prices": np.asarray(history["price_level"])[2 : 3 * len(flows["output"]) : 3],
+            "prices": np.asarray(history["price_level"])[2 : 3 * len(quantities["output"]) : 3],
             "rate": 100.0 * quarterly_sums(np.asarray(history["policy_rate"])) / 3.0,
         }
     )
 
 
-FLOWS = {"output": "gdp", "consumption": "consumption", "investment": "investment"}
+QUANTITIES = ("output", "consumption", "investment")
+FLOOR = 0.01  # of its mean: a quarter that sells off its stocks may invest nothing, and has no logarithm
 
 
 @cache
@@ -82,8 +93,9 @@ def cycles(data: pd.DataFrame, take_cycle: Filter) -> pd.DataFrame:
     Quarters that a filter or the lag of inflation leaves without a value are dropped.
     """
     levels = {name: data[name].to_numpy(float) for name in ("unemployment", "rate")}
-    for name in FLOWS:
-        levels[name] = 100.0 * np.log(np.maximum(data[name].to_numpy(float), 1.0e-9))
+    for name in QUANTITIES:
+        quantity = data[name].to_numpy(float)
+        levels[name] = 100.0 * np.log(np.maximum(quantity, max(FLOOR * quantity.mean(), 1.0e-9)))
     prices = 100.0 * np.log(data["prices"].to_numpy(float))
     found = pd.DataFrame({name: take_cycle(series) for name, series in levels.items()})
     found["inflation"] = np.concatenate([np.full(4, np.nan), take_cycle(prices[4:] - prices[:-4])])
