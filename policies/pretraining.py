@@ -1,7 +1,8 @@
 """Train the policies that ship with the package: one configuration, five seeds.
 
 ``python -m policies.pretraining`` (``make pretrained``) trains each seed in a process of its own, goes on where an
-interrupted run stopped, and puts the last policies of every run in ``policies/pretrained``.
+interrupted run stopped, and puts the last policies of every run in ``policies/pretrained``.  Other seeds, trained for a
+replication, go elsewhere: ``--seeds 6 7 --target experiments/replication``.
 """
 
 import argparse
@@ -65,15 +66,16 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes, one seed each")
     parser.add_argument("--folder", type=Path, default=Path("experiments") / "pretraining", help="where runs are kept")
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
+    parser.add_argument("--target", type=Path, default=PRETRAINED, help="where policies go, in a folder a seed")
     options = parser.parse_args()
     run = partial(train_seed, settings=read_scenario(CONFIG), folder=options.folder)
     folders = executor(min(options.workers, len(options.seeds)))(run, list(options.seeds))
-    for number, folder in enumerate(folders, start=1):
-        place = PRETRAINED / str(number)
-        place.mkdir(exist_ok=True)
+    for seed, folder in zip(options.seeds, folders, strict=True):
+        place = options.target / str(seed)
+        place.mkdir(parents=True, exist_ok=True)
         for file in folder.iterdir():
             (place / file.name).write_bytes(file.read_bytes())
-    write_json(PRETRAINED / "index.json", [str(number) for number in range(1, len(folders) + 1)])
+    write_json(options.target / "index.json", [str(seed) for seed in options.seeds])
 
 
 if __name__ == "__main__":

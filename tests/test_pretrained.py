@@ -7,6 +7,8 @@ import pytest
 
 from macro_mesa import ConfigError, MacroModel
 from macro_mesa.experiments.evaluation import Episode, run_episode
+from policies import pretraining
+from policies.checkpoint import load_checkpoint
 from policies.learned import PRETRAINED
 
 SEED = 10_100  # held out
@@ -48,3 +50,25 @@ def test_pretrained_is_the_first_and_acts_in_other_sizes():
 def test_a_policy_that_is_not_shipped_is_refused(name):
     with pytest.raises(ConfigError, match="numbered 1 to"):
         MacroModel(policy=name)
+
+
+TINY = """
+model: {num_households: 40, num_firms: 8, num_banks: 2}
+training: {epochs: 2, sim_length: 6, economies: 2, rollout_months: 4, validation_economies: 1}
+ppo: {}
+"""
+
+
+def test_other_seeds_are_trained_into_a_place_of_their_own_and_act(tmp_path, monkeypatch):
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    monkeypatch.setattr(pretraining, "CONFIG", tmp_path / "tiny.yaml")
+    shipped = (PRETRAINED / "index.json").read_text()
+    target = tmp_path / "replication"
+    arguments = ["--seeds", "7", "6", "--workers", "1", "--folder", str(tmp_path / "runs"), "--target", str(target)]
+    monkeypatch.setattr("sys.argv", ["pretraining", *arguments])
+    pretraining.main()
+    assert json.loads((target / "index.json").read_text()) == ["7", "6"]
+    assert (PRETRAINED / "index.json").read_text() == shipped
+    seeds = [load_checkpoint(target / seed)[1]["seed"] for seed in ("7", "6")]
+    assert seeds == [7, 6]
+    MacroModel(num_households=40, num_firms=8, num_banks=2, policy=str(target / "6"), rng=SEED).step()
