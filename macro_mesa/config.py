@@ -145,7 +145,7 @@ class Parameters(BaseModel):
     default_penalty: float = _entry(1.0, "rewards", "utility", "calibration", "Utility lost at default.", ge=0.0, le=1000.0)
     equity_premium: float = _entry(0.06, "rewards", "annual share of equity", "cost of capital", "Return on equity above the mean deposit rate that a firm must earn before its reward is positive.", ge=0.0, le=1.0)
     inventory_cost: float = _entry(0.01, "rewards", "share of opening sales", "calibration", "Holding cost of inventories of one month's sales.", ge=0.0, le=10.0)
-    menu_cost: float = _entry(0.006, "rewards", "share of opening sales", "optional; calibration", "Cost of changing the posted price.", ge=0.0, le=10.0)
+    menu_cost: float = _entry(0.0045, "rewards", "share of opening sales", "optional; calibration", "Cost of changing the posted price.", ge=0.0, le=10.0)
     bankruptcy_penalty: float = _entry(5.0, "rewards", "months of opening sales", "calibration", "Firm reward lost at bankruptcy.", ge=0.0, le=1000.0)
     bank_profit_weight: float = _entry(100.0, "rewards", "a share of opening loans", "calibration", "Weight on a bank's profit over its opening loans.", ge=0.0, le=10_000.0)
     capital_shortfall_weight: float = _entry(0.3, "rewards", "a share of target", "calibration", "Weight on the shortfall below target capital, as a share of it.", ge=0.0, le=1000.0)
