@@ -7,6 +7,7 @@ replication, go elsewhere: ``--seeds 6 7 --target experiments/replication``.
 
 import argparse
 import os
+import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -71,10 +72,7 @@ def main() -> None:
     run = partial(train_seed, settings=read_scenario(CONFIG), folder=options.folder)
     folders = executor(min(options.workers, len(options.seeds)))(run, list(options.seeds))
     for seed, folder in zip(options.seeds, folders, strict=True):
-        place = options.target / str(seed)
-        place.mkdir(parents=True, exist_ok=True)
-        for file in folder.iterdir():
-            (place / file.name).write_bytes(file.read_bytes())
+        shutil.copytree(folder, options.target / str(seed), dirs_exist_ok=True)
     write_json(options.target / "index.json", [str(seed) for seed in options.seeds])
 
 
