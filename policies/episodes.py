@@ -142,7 +142,13 @@ class TrainingPlan:
         return [] if self.config.private_agents_rest(progress) else self._share_of(number)
 
     def surprised(self, progress: float) -> list[int]:
-        """Numbers of the economies whose rate also jumps: no learning central bank should find its seat taken."""
+        """Numbers of the economies whose rate also jumps: no learning central bank should find its seat taken.
+
+        A fixed one's economies keep their surprises: where the rate follows one rule, private agents who go on
+        learning cannot tell what it asks of them from what the state it answers does.
+        """
+        if CENTRAL_BANK in self.config.fixed and self.config.staging != "simultaneous":
+            return self._share_of(self.config.economies_at(progress))
         if self.config.staging != "central_bank_last":
             return self.exploring(1.0)
         exploring = self.exploring(progress)

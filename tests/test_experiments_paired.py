@@ -93,8 +93,12 @@ def test_clustered_intervals_cover_the_mean_of_crossed_samples():
 
 
 def test_what_does_not_vary_is_a_point():
-    assert clustered_estimate(np.full((3, 4), 0.1)) == {"mean": pytest.approx(0.1), "ci": [pytest.approx(0.1)] * 2}
-    assert clustered_estimate(np.array([[7.0]])) == {"mean": 7.0, "ci": [7.0, 7.0]}
+    same, one = clustered_estimate(np.full((3, 4), 0.1)), clustered_estimate(np.array([[7.0]]))
+    assert same == {
+        "mean": pytest.approx(0.1), "ci": [pytest.approx(0.1)] * 2, "by_run": [pytest.approx(0.1)] * 3,
+    }  # fmt: skip
+    assert one == {"mean": 7.0, "ci": [7.0, 7.0], "by_run": [7.0]}
+    assert clustered_estimate(np.array([[1.0, 3.0], [5.0, 5.0]]))["by_run"] == [2.0, 5.0]
     low, high = clustered_interval(np.zeros((2, 3, 5)))
     assert not low.any()
     assert not high.any()

@@ -67,6 +67,6 @@ def clustered_interval(
 
 
 def clustered_estimate(sample: np.ndarray) -> dict[str, Any]:
-    """``{"mean": ..., "ci": [low, high]}`` of a sample (runs, pairs) by ``clustered_interval``."""
+    """``{"mean": ..., "ci": [low, high], "by_run": [...]}`` of a sample (runs, pairs) by ``clustered_interval``."""
     low, high = clustered_interval(sample)
-    return {"mean": float(sample.mean()), "ci": [float(low), float(high)]}
+    return {"mean": float(sample.mean()), "ci": [float(low), float(high)], "by_run": sample.mean(axis=1).tolist()}
