@@ -52,6 +52,12 @@ class TrainingConfig(BaseModel):
         description="economies once a staged central bank learns, which sees one transition a month in each; private "
         "agents then learn from as many of their number as before; null: as many as before it",
     )
+    central_bank_rollout_months: int | None = Field(
+        default=None,
+        ge=2,
+        le=10_000,
+        description="months between updates once a staged central bank learns; null: as many as before it",
+    )
     exploration_share: float = Field(
         default=0.5,
         ge=0,
@@ -107,8 +113,15 @@ class TrainingConfig(BaseModel):
 
     def economies_at(self, progress: float) -> int:
         """Economies stepped in lockstep at a share of training done."""
-        late = self.staging != "simultaneous" and progress >= self.central_bank_start
-        return self.central_bank_economies or self.economies if late else self.economies
+        return (self.central_bank_economies if self._joined(progress) else None) or self.economies
+
+    def rollout_months_at(self, progress: float) -> int:
+        """Months between updates at a share of training done."""
+        return (self.central_bank_rollout_months if self._joined(progress) else None) or self.rollout_months
+
+    def _joined(self, progress: float) -> bool:
+        """Whether a staged central bank has begun to learn."""
+        return self.staging != "simultaneous" and CENTRAL_BANK in self.learning_types(progress)
 
     def learning_types(self, progress: float) -> tuple[str, ...]:
         """Who learns at a share of training done; all that may, where a stage is of fixed types alone."""
