@@ -113,15 +113,15 @@ class TrainingConfig(BaseModel):
 
     def economies_at(self, progress: float) -> int:
         """Economies stepped in lockstep at a share of training done."""
-        return (self.central_bank_economies if self._joined(progress) else None) or self.economies
+        return (self.central_bank_economies if self._is_late(progress) else None) or self.economies
 
     def rollout_months_at(self, progress: float) -> int:
         """Months between updates at a share of training done."""
-        return (self.central_bank_rollout_months if self._joined(progress) else None) or self.rollout_months
+        return (self.central_bank_rollout_months if self._is_late(progress) else None) or self.rollout_months
 
-    def _joined(self, progress: float) -> bool:
-        """Whether a staged central bank has begun to learn."""
-        return self.staging != "simultaneous" and CENTRAL_BANK in self.learning_types(progress)
+    def _is_late(self, progress: float) -> bool:
+        """Whether a staged central bank has joined, or would have if it were not fixed."""
+        return self.staging != "simultaneous" and progress >= self.central_bank_start
 
     def learning_types(self, progress: float) -> tuple[str, ...]:
         """Who learns at a share of training done; all that may, where a stage is of fixed types alone."""

@@ -309,12 +309,6 @@ def test_a_staged_central_bank_may_learn_from_rollouts_of_another_length():
     assert each.agent_steps == each.plan.agents * (2 * 2 * 12 + 2 * 4 * 4)
 
 
-def test_a_fixed_central_bank_never_begins_to_learn():
-    config = TrainingConfig(fixed={"central_bank": "taylor"}, central_bank_economies=64, central_bank_rollout_months=4)
-    assert config.economies_at(0.99) == config.economies
-    assert config.rollout_months_at(0.99) == config.rollout_months
-
-
 def test_wages_of_a_central_bank_s_economies_rise_of_themselves_by_more_or_less():
     each = trainer(epochs=4, staging="central_bank_last", central_bank_start=0.5, indexation_spread=0.3)
     update(each, 2)
