@@ -212,7 +212,7 @@ def test_agents_that_see_no_rates_lose_nothing_when_blind(found):
     estimates = found("ablation").estimates
     for arm in ("households rate-blind", "firms rate-blind", "households by rule", "firms by rule", "banks by rule"):
         for estimate in estimates[arm].values():
-            assert estimate["less_intact"] == {"mean": 0.0, "ci": [0.0, 0.0]}
+            assert estimate["less_intact"] == {"mean": 0.0, "ci": [0.0, 0.0], "by_run": [0.0]}
     assert any(entry["less_intact"]["mean"] != 0.0 for entry in estimates["all random"].values())
     assert len(ablations(["rule", "random"])["banks frozen"]) == 2
 
