@@ -52,12 +52,6 @@ class TrainingConfig(BaseModel):
         description="economies once a staged central bank learns, which sees one transition a month in each; private "
         "agents then learn from as many of their number as before; null: as many as before it",
     )
-    central_bank_rollout_months: int | None = Field(
-        default=None,
-        ge=2,
-        le=10_000,
-        description="months between updates once a staged central bank learns; null: as many as before it",
-    )
     exploration_share: float = Field(
         default=0.5,
         ge=0,
@@ -113,15 +107,8 @@ class TrainingConfig(BaseModel):
 
     def economies_at(self, progress: float) -> int:
         """Economies stepped in lockstep at a share of training done."""
-        return (self.central_bank_economies if self._is_late(progress) else None) or self.economies
-
-    def rollout_months_at(self, progress: float) -> int:
-        """Months between updates at a share of training done."""
-        return (self.central_bank_rollout_months if self._is_late(progress) else None) or self.rollout_months
-
-    def _is_late(self, progress: float) -> bool:
-        """Whether a staged central bank has joined, or would have if it were not fixed."""
-        return self.staging != "simultaneous" and progress >= self.central_bank_start
+        late = self.staging != "simultaneous" and progress >= self.central_bank_start
+        return self.central_bank_economies or self.economies if late else self.economies
 
     def learning_types(self, progress: float) -> tuple[str, ...]:
         """Who learns at a share of training done; all that may, where a stage is of fixed types alone."""

@@ -105,7 +105,7 @@ class Share:
         return {group: self._roll_out(group, kinds, beginnings) for group in self.groups}
 
     def _roll_out(self, group: int, kinds: Sequence[str], beginnings: Sequence[Beginning]) -> RolledOut:
-        economies, months = self.groups[group], self.plan.config.rollout_months_at(self.progress)
+        economies, months = self.groups[group], self.plan.config.rollout_months
         economies.seconds = {"simulation": 0.0, "inference": 0.0}
         economies.start_rollout(kinds, months)
         for month in range(months):

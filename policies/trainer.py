@@ -124,10 +124,10 @@ class Trainer:
             gc.unfreeze()  # what stayed for this training need not stay after it
 
     def _one_update(self, progress: float) -> dict[str, Any]:
-        months, kinds = self.config.rollout_months_at(progress), self.config.learning_types(progress)
+        months, kinds = self.config.rollout_months, self.config.learning_types(progress)
         start = time.perf_counter()
         self._open_economies(progress)
-        groups = self._roll_out(kinds, months)
+        groups = self._roll_out(kinds)
         learning = time.perf_counter()
         statistics = self._learn(joined([group.rollouts for group in groups]), progress)
         at_once = min(len(self.crew), len(groups))
@@ -154,21 +154,20 @@ class Trainer:
             **statistics,
         }
 
-    def _roll_out(self, kinds: Sequence[str], months: int) -> list[RolledOut]:
+    def _roll_out(self, kinds: Sequence[str]) -> list[RolledOut]:
         """What all groups of economies went through in a rollout, in the groups' order."""
         others = self.crew[1:]
         together(others, "adopt", [(self.share.states(AGENT_TYPES),)] * len(others))
         found: dict[int, RolledOut] = {}
-        for groups in self._everywhere("roll_out", kinds, self.calendar.advance(months)):
+        for groups in self._everywhere("roll_out", kinds, self.calendar.advance(self.config.rollout_months)):
             found |= groups
         return [found[group] for group in sorted(found)]
 
     def _learn(self, rollouts: Mapping[str, Rollout], progress: float) -> dict[str, dict[str, Any]]:
         """Update every type's learner, the types dealt out among the processes."""
+        # with more economies, private agents learn from as many samples as with few
+        crowd = min(1.0, self.config.economies / self.config.economies_at(progress))
         economies = self.config.economies_at(progress)
-        # in more economies or longer rollouts, private agents learn from as many samples as before
-        before = self.config.economies * self.config.rollout_months
-        crowd = min(1.0, before / (economies * self.config.rollout_months_at(progress)))
         lessons = {
             kind: (rollout, self.config.own_progress(kind, progress), 1.0 if kind == CENTRAL_BANK else crowd, economies)
             for kind, rollout in rollouts.items()

@@ -130,7 +130,7 @@ def test_groups_are_the_economies_of_one_group_but_for_rounding():
         trainer = Trainer(SMALL, TrainingConfig(**settings | {"rollout_groups": groups}), seed=7)
         trainer._warm_up()
         found[groups] = [trainer.share.pack()[k][1]["household.wage"] for k in range(4)]
-        rolled = trainer._roll_out(AGENT_TYPES, trainer.config.rollout_months)
+        rolled = trainer._roll_out(AGENT_TYPES)
         assert len(rolled) == groups
         order = [k for group in range(groups) for k in range(group, 4, groups)]
         first = np.concatenate([group.rollouts["household"].observation[0] for group in rolled])

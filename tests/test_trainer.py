@@ -299,16 +299,6 @@ def test_a_staged_central_bank_may_learn_in_more_economies():
         assert late[0][kind]["samples"] == pytest.approx(early[0][kind]["samples"], rel=0.05)
 
 
-def test_a_staged_central_bank_may_learn_from_rollouts_of_another_length():
-    lengths = {"rollout_months": 12, "central_bank_rollout_months": 4, "central_bank_economies": 4, "sim_length": 16}
-    each = trainer(epochs=4, staging="central_bank_last", central_bank_start=0.5, **lengths)
-    early, late = update(each, 2), update(each, 2)
-    banks = each.plan.economy_parameters.num_banks
-    assert [statistics["commercial_bank"]["samples"] for statistics in early] == [2 * 12 * banks] * 2
-    assert [statistics["central_bank"]["samples"] for statistics in late] == [4 * 4] * 2
-    assert each.agent_steps == each.plan.agents * (2 * 2 * 12 + 2 * 4 * 4)
-
-
 def test_wages_of_a_central_bank_s_economies_rise_of_themselves_by_more_or_less():
     each = trainer(epochs=4, staging="central_bank_last", central_bank_start=0.5, indexation_spread=0.3)
     update(each, 2)
