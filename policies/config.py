@@ -56,8 +56,8 @@ class TrainingConfig(BaseModel):
         default=0.5,
         ge=0,
         le=1,
-        description="share of economies with rate surprises, with a fixed central bank too unless all learn at once; "
-        "kept under exploratory rates while private agents learn beside the central bank",
+        description="share of economies with rate surprises, with a fixed central bank too; kept under exploratory "
+        "rates while private agents learn beside the central bank",
     )
     indexation_spread: float = Field(
         default=0.0,

@@ -147,12 +147,11 @@ class TrainingPlan:
         A fixed one's economies keep their surprises: where the rate follows one rule, private agents who go on
         learning cannot tell what it asks of them from what the state it answers does.
         """
-        if CENTRAL_BANK in self.config.fixed and self.config.staging != "simultaneous":
-            return self._share_of(self.config.economies_at(progress))
-        if self.config.staging != "central_bank_last":
-            return self.exploring(1.0)
-        exploring = self.exploring(progress)
-        return self._share_of(len(exploring)) if exploring else []
+        if self.config.private_agents_rest(progress):
+            return []
+        # an episode that outlasts the start of a central bank learning beside private agents must not meet it there
+        settled = progress if self.config.staging == "central_bank_last" else 1.0
+        return self._share_of(self.config.economies_at(settled))
 
     def _share_of(self, number: int) -> list[int]:
         """The exploration share of so many economies, spread evenly over the phases of the episode."""
