@@ -154,7 +154,7 @@ SPACES: dict[str, Space] = {
             _O("inventory", "months of sales", 0.0, 10.0, "inventory over expected sales"),
             _O("sales_growth", "log", -3.0, 3.0, "last month's sales over expected sales"),
             _O("unit_cost", "share of price", 0.0, 5.0, "wage bill a unit made over the price"),
-            _O("liquidity", "months of wages", 0.0, 10.0, "deposits over the wage bill"),
+            _O("liquidity", "months of sales", 0.0, 10.0, "deposits over the worth of expected sales"),
             _O("leverage", "share of assets", 0.0, 3.0, "debt over assets"),
             _O("utilization", "log", -3.0, 3.0, "sales over what a normally staffed firm of its capital makes"),
             _O("vacancy_fill", "share", 0.0, 1.0, "share of last month's vacancies filled, one if there were none"),
@@ -169,6 +169,8 @@ SPACES: dict[str, Space] = {
             _O("hours_called", "share", 0.0, 1.0, "share of its workers' hours called last month"),
             _O("deposit_rate", "10 x annual", 0.0, 5.0, "published mean deposit rate, what its owners forgo"),
             _O("investment", "multiple of depreciation", 0.0, 5.0, "own investment plan"),
+            _O("relative_capital", "log", -5.0, 5.0, "capital for each worker over that of all firms together"),
+            _O("loan_rate", "10 x annual", 0.0, 5.0, "rate of its own debt"),
         ),
         heads=(
             Head("price", "share", (-0.02, -0.01, 0.0, 0.01, 0.02), "change of the posted price"),

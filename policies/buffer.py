@@ -23,7 +23,7 @@ class Rollout:
     observation: np.ndarray  # (T, n, d) float32, as the agent saw it, not normalised
     action: np.ndarray  # (T, n, heads) integer
     log_probability: np.ndarray  # (T, n) float32, of all heads together, when the agent acted
-    value: np.ndarray  # (T, n) float32, in units of scaled rewards
+    value: np.ndarray  # (T, n) float32, in units of scaled rewards, over peers with a peer baseline
     reward: np.ndarray  # (T, n) float32, not scaled
     terminated: np.ndarray  # (T, n) bool, the agent's life ended with this month's reward
     truncated: np.ndarray  # (T, n) bool, the simulation ended after this month
@@ -173,15 +173,16 @@ class Batch(NamedTuple):
         return 1.0 - error / variance if variance > 0 else 0.0
 
 
-def less_peers(advantage: np.ndarray, peers: int) -> np.ndarray:
-    """Advantages (T, n) less the month's mean over the agents of the same economy, `peers` columns side by side.
+def less_peers(values: np.ndarray, peers: int) -> np.ndarray:
+    """Rewards or advantages (T, n) less the month's mean over an economy's agents, `peers` columns side by side.
 
-    What all of them met, a slump or a boom that the critic did not foresee, says nothing about one agent's action:
-    a baseline that takes it off leaves the gradient's mean as it was but for one agent's effect on the
-    others (Wu et al. 2018, "Variance reduction for policy gradient with action-dependent factorized baselines").
+    What all of them met, a slump or a boom, says nothing about one agent's action: a baseline that takes it off
+    leaves the gradient's mean as it was but for one agent's effect on the others (Wu et al. 2018, "Variance
+    reduction for policy gradient with action-dependent factorized baselines"). Off rewards, it also keeps a critic from
+    taking what goes with a slump, much capital for instance, for its cause.
     """
-    months, agents = advantage.shape
-    by_economy = advantage.reshape(months, agents // peers, peers)
+    months, agents = values.shape
+    by_economy = values.reshape(months, agents // peers, peers)
     return (by_economy - by_economy.mean(axis=2, keepdims=True)).reshape(months, agents)
 
 

@@ -66,6 +66,13 @@ class TrainingConfig(BaseModel):
         description="half-width of the range around wage_indexation from which every economy of a central bank that "
         "learns among resting private agents draws its own, so that the rate that holds inflation on target differs",
     )
+    demand_spread: float = Field(
+        default=0.0,
+        ge=0,
+        le=0.5,
+        description="half-width of the range around 0 from which each of these economies draws what is added to the "
+        "log taste for consumption as long as the episode lasts, so that the rate that closes the output gap differs",
+    )
     checkpoint_interval: int = Field(default=10, ge=1, le=100_000, description="updates between checkpoints")
     validation_interval: int = Field(default=25, ge=1, le=100_000, description="updates between validations")
     validation_economies: int = Field(default=4, ge=1, le=100, description="economies of a validation")

@@ -112,9 +112,11 @@ class TrainingPlan:
         entropy = np.random.SeedSequence([self.seed, episode])
         seed = int(entropy.generate_state(1)[0]) % TRAINING_SEEDS
         parameters = self.parameters
-        if self.config.private_agents_rest(progress):
-            parameters = parameters | {"wage_indexation": self._indexation(np.random.default_rng(entropy.spawn(1)[0]))}
         shocks = list(self.shocks)
+        if self.config.private_agents_rest(progress):
+            random = np.random.default_rng(entropy.spawn(1)[0])
+            parameters = parameters | {"wage_indexation": self._indexation(random)}
+            shocks += self._demand(random)
         if economy in self.surprised(progress):
             shocks += rate_surprises(self.config.sim_length, np.random.default_rng(entropy))
         # every seat is filled by lockstep training, so the policy named here never acts
@@ -124,6 +126,14 @@ class TrainingPlan:
         """Wages that rise faster or slower of themselves move the rate that holds inflation on target."""
         spread = self.config.indexation_spread
         return self.economy_parameters.wage_indexation + float(random.uniform(-spread, spread))
+
+    def _demand(self, random: np.random.Generator) -> list[dict[str, Any]]:
+        """Spending that is stronger or weaker for good moves the rate that closes the output gap."""
+        spread = self.config.demand_spread
+        if not spread:
+            return []
+        size = float(random.uniform(-spread, spread))
+        return [{"kind": "demand", "size": size, "start": 1, "duration": self.config.sim_length}]
 
     def is_of(self, parameters: Parameters) -> bool:
         """Whether an economy of these parameters can be one of this training's."""

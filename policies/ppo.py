@@ -7,6 +7,7 @@ schedules, so that a hundred households and one central bank learn at their own 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 from torch.nn import functional
 
-from policies.buffer import Batch, Rollout
+from policies.buffer import Batch, Rollout, less_peers
 from policies.checkpoint import CheckpointError, below, require_arrays
 from policies.networks import ActorCritic, NumpyActorCritic
 from policies.normalization import ReturnScaler, RunningNormalizer
@@ -79,7 +80,7 @@ class PPOConfig(BaseModel):
     )
     peer_baseline: bool = Field(
         default=False,
-        description="take the month's mean over the agents of the same economy off their advantages",
+        description="take the month's mean over the agents of the same economy off their rewards and advantages",
     )
     normalize_rewards: bool = Field(
         default=True,
@@ -92,7 +93,7 @@ class Decision(NamedTuple):
 
     actions: np.ndarray  # (n, heads) int64
     log_probability: np.ndarray  # (n,) float32
-    value: np.ndarray  # (n,) float32, in units of scaled rewards
+    value: np.ndarray  # (n,) float32, in units of scaled rewards, over peers with a peer baseline
 
 
 class PPOLearner:
@@ -184,6 +185,9 @@ class PPOLearner:
     ) -> dict[str, Any]:
         """Learns from one rollout.
 
+        With a peer baseline rewards, and so returns and values, are those over the peers' mean of the month: a critic
+        that sees firms with much capital in slumps takes it for their cause.
+
         Args:
             rollout: (T, n) months and agents, acted by this learner since its last update.
             progress: share of training behind us, 0 to 1, which moves the schedules.
@@ -196,7 +200,7 @@ class PPOLearner:
             over minibatches, `approx_kl` over those of the last epoch begun. `explained_variance`
             is of the values the agents acted on. `action_histogram` lists shares by head,
             `collapsed_heads` names those where one action takes over 95 %. `alive_fraction` is the
-            share of agent-months without a termination. `epochs_done` counts complete epochs.
+            share of agent-months without a termination, `mean_reward` as paid. `epochs_done` counts complete epochs.
 
         Raises:
             ValueError: the rollout's shapes or the progress do not fit this learner.
@@ -212,17 +216,18 @@ class PPOLearner:
         rate = config.learning_rate * _linear(1.0, config.final_learning_rate_fraction, progress)
         bonus = _linear(config.entropy_coefficient, config.final_entropy_coefficient, progress)
 
+        peers = rollout.agents // economies if config.peer_baseline and economies else 1
+        relative = replace(rollout, reward=less_peers(rollout.reward, peers)) if peers > 1 else rollout
         if config.normalize_rewards:
-            self.scaler.update(rollout.reward, rollout.terminated)
+            self.scaler.update(relative.reward, relative.terminated)
         scale = self.scaler.scale if config.normalize_rewards else 1.0
         agents = None
         fraction = config.sample_fraction * crowd
         if fraction < 1:
             count = max(1, round(rollout.agents * fraction))
             agents = self.generator.choice(rollout.agents, count, replace=False)
-        peers = rollout.agents // economies if config.peer_baseline and economies else 1
         batch = Batch.of(
-            rollout, self.normalizer, scale, config.gamma, config.gae_lambda, peers=peers, agents=agents
+            relative, self.normalizer, scale, config.gamma, config.gae_lambda, peers=peers, agents=agents
         )
         self._require_finite("final_value", batch.returns.numpy())
         diagnostics = self._descend(batch, rate, bonus)

@@ -237,11 +237,29 @@ def test_luck_that_all_of_an_economy_share_hides_no_lesson_from_peers(baseline):
     assert bool(found > 1.6) is baseline
 
 
+@pytest.mark.parametrize("baseline", [True, False])
+def test_a_critic_of_peers_does_not_take_what_goes_with_a_slump_for_its_cause(baseline):
+    """All hold much of something when all earn little; who holds more than the others earns more."""
+    rng = np.random.default_rng(0)
+    each = learner(learning_rate=3e-3, gamma=0.0, peer_baseline=baseline, normalize_rewards=False)
+    for update in range(40):
+        rollout = play(each, rng)
+        common = rng.standard_normal((MONTHS, 4, 1)).astype(np.float32)
+        own = rng.standard_normal((MONTHS, 4, AGENTS // 4)).astype(np.float32) / 2
+        rollout.observation[..., 3] = 5 + (common + own).reshape(MONTHS, AGENTS)
+        rollout.reward[:] = (own - 2 * common).reshape(MONTHS, AGENTS)
+        each.update(rollout, update / 40, economies=4)
+    seen = np.full((2, SIZE), 5, np.float32)
+    seen[:, 3] += [-0.5, 0.5]
+    little, much = each.value(seen)
+    assert bool(much > little) is baseline
+
+
 def test_diagnostics_describe_the_rollout():
-    each, rng = learner(), np.random.default_rng(0)
+    each, rng = learner(peer_baseline=True), np.random.default_rng(0)
     rollout = play(each, rng)
     rollout.action[..., 1] = 2
-    statistics = each.update(rollout, 0.0)
+    statistics = each.update(rollout, 0.0, economies=4)
     assert json.loads(json.dumps(statistics)) == statistics
     assert statistics["action_histogram"]["consumption"] == [0.0, 0.0, 1.0]
     counts = np.bincount(rollout.action[..., 0].reshape(-1), minlength=5)

@@ -81,7 +81,7 @@ def walk(each: Trainer, economies: LockstepEconomies, months: int) -> Iterator[i
         {"staging": "simultaneous"},
         {"staging": "private_first"},
         {"staging": "central_bank_last", "central_bank_start": 0.5},
-        {"staging": "central_bank_last", "central_bank_start": 0.25, "indexation_spread": 0.3},
+        {"staging": "central_bank_last", "central_bank_start": 0.25, "indexation_spread": 0.3, "demand_spread": 0.1},
         {"central_bank_economies": 3},
     ],
 )
@@ -311,6 +311,20 @@ def test_wages_of_a_central_bank_s_economies_rise_of_themselves_by_more_or_less(
     plain = trainer(epochs=4, staging="central_bank_last", central_bank_start=0.5)
     one, other = (of.plan.new_model(0, 3, 0.5) for of in (each, plain))
     assert one.key == other.key  # the same disturbances
+
+
+def test_a_central_bank_s_economies_spend_more_or_less_for_good():
+    each = trainer(epochs=4, staging="central_bank_last", central_bank_start=0.5, demand_spread=0.1)
+    assert each.plan.new_model(0, 3, 0.25).shocks == []
+    drawn = [shock for episode in range(200) for shock in each.plan.new_model(0, episode, 0.5).shocks]
+    assert {(shock.kind, shock.start, shock.duration) for shock in drawn} == {("demand", 1, each.config.sim_length)}
+    sizes = [shock.size for shock in drawn]
+    assert min(sizes) == pytest.approx(-0.1, abs=0.01)
+    assert max(sizes) == pytest.approx(0.1, abs=0.01)
+    assert np.mean(sizes) == pytest.approx(0.0, abs=0.015)
+    plain = trainer(epochs=4, staging="central_bank_last", central_bank_start=0.5).plan.new_model(0, 3, 0.5)
+    one = each.plan.new_model(0, 3, 0.5)
+    assert (one.key, one.parameters) == (plain.key, plain.parameters)  # the same disturbances, the same wages
 
 
 def test_an_economy_is_of_a_training_within_its_spread_of_indexation():

@@ -121,10 +121,12 @@ def _observe(out, firms, banks, economy, parameters, key, month, low, high):
     p = parameters[0]
     published = economy[0]
     number = len(firms)
-    total_employment = 0
+    total_employment, total_capital = 0, 0.0
     for i in range(number):
         total_employment += firms[i].employment
+        total_capital += firms[i].capital
     mean_employment = max(1.0, total_employment / number)
+    mean_intensity = max(total_capital, 1.0e-9) / (number * mean_employment)
     for i in range(number):
         sampled = 0.0
         for draw in uniforms(key, month, Purpose.MARKET_SAMPLE, i):
@@ -132,13 +134,12 @@ def _observe(out, firms, banks, economy, parameters, key, month, low, high):
         expected = max(firms[i].expected_sales, 1.0e-6)
         made = max(firms[i].production, 1.0e-6)
         price = firms[i].price
-        wages = max(firms[i].wage_bill, firms[i].wage_offer)
         assets = firms[i].deposits + published.price_level * (firms[i].capital + firms[i].inventory)
         out[i, 0] = 10.0 * np.log(price / sampled)
         out[i, 1] = firms[i].inventory / expected
         out[i, 2] = np.log(max(firms[i].sales, 1.0e-6) / expected)
         out[i, 3] = firms[i].wage_bill / (made * price)
-        out[i, 4] = firms[i].deposits / wages
+        out[i, 4] = firms[i].deposits / (expected * price)
         out[i, 5] = firms[i].debt / max(assets, 1.0e-9)
         out[i, 6] = np.log(max(firms[i].sales, 1.0e-6) / normal_output(firms, i, p))
         out[i, 7] = firms[i].hires / firms[i].vacancies if firms[i].vacancies > 0 else 1.0
@@ -147,7 +148,8 @@ def _observe(out, firms, banks, economy, parameters, key, month, low, high):
         out[i, 10] = 10.0 * published.inflation
         out[i, 11] = np.log(max(firms[i].employment, 0.5) / mean_employment)
         out[i, 12] = max(0, firms[i].employment_target - firms[i].employment) / firms[i].employment_target
-        out[i, 13] = np.log(max(firms[i].capital, 1.0e-9) / (max(firms[i].employment, 0.5) * p.opening_capital))
+        intensity = max(firms[i].capital, 1.0e-9) / max(firms[i].employment, 0.5)
+        out[i, 13] = np.log(intensity / p.opening_capital)
         workers = max(firms[i].employment, 1)
         hourly_output = output_of(firms, i, workers, economy, p) / workers
         out[i, 14] = 10.0 * np.log(firms[i].hourly_cost / (price * max(hourly_output, 1.0e-9) * p.opening_wage))
@@ -155,6 +157,8 @@ def _observe(out, firms, banks, economy, parameters, key, month, low, high):
         out[i, 16] = firms[i].utilization
         out[i, 17] = 10.0 * published.deposit_rate
         out[i, 18] = firms[i].investment_plan / max(p.depreciation_rate / 12.0 * firms[i].capital, 1.0e-9)
+        out[i, 19] = np.log(intensity / mean_intensity)
+        out[i, 20] = 10.0 * firms[i].loan_rate
     clip_columns(out, low, high)
 
 

@@ -21,7 +21,7 @@ from macro_mesa.spaces import COMMERCIAL_BANK, FIRM, HOUSEHOLD, SPACES
 # the observations that carry interest rates to each private type; what it owes and earns it still feels
 RATE_COLUMNS: dict[str, tuple[str, ...]] = {
     HOUSEHOLD: ("lending_rate", "deposit_rate"),
-    FIRM: ("lending_rate", "deposit_rate"),
+    FIRM: ("lending_rate", "deposit_rate", "loan_rate"),
     COMMERCIAL_BANK: ("policy_rate", "rate_change"),
 }
 _BLINDING = 0xB11D  # names the stream of the values that blind agents see
