@@ -2,7 +2,7 @@
 
 Money is in units of the opening price level, rates are annual decimals, time is in months.  Totals that
 open the economy are given a household, so that an economy of any size opens with the same ratios.
-Sources: "calibration" is docs/odd.md, section 7; other entries name the paper or the data.
+Sources: "calibration" is as docs/reference.md says; other entries name the paper or the data.
 """
 
 import difflib
@@ -245,5 +245,5 @@ def allowed_range(model: type[BaseModel], name: str) -> str:
 def unknown_key(key: str, known: Iterable[str]) -> str:
     """One sentence for a key that does not exist, with the nearest ones that do."""
     near = difflib.get_close_matches(key, list(known), n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else "see docs/odd.md for the list"
+    hint = f"did you mean {' or '.join(near)}?" if near else "see docs/reference.md for the list"
     return f"unknown key {key!r}; {hint}"
