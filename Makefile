@@ -46,7 +46,7 @@ $(INSTALLED): setup.cfg pyproject.toml constraints.txt
 run: $(INSTALLED) ## train all agents and evaluate them (ARGS="..." adds or overrides flags of run_model.py)
 	@$(BIN)/python run_model.py $(RUN) $(ARGS)
 
-pretrained: $(INSTALLED) ## train the five shipped runs anew (an hour on two cores; goes on where it stopped)
+pretrained: $(INSTALLED) ## train the five shipped runs anew (67 minutes on two cores; goes on where it stopped)
 	@$(BIN)/python -m policies.pretraining --workers 2
 
 test: lint types imports tests ## everything that must pass: ruff, mypy, import-linter, pytest

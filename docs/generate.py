@@ -149,7 +149,7 @@ def render(text: str) -> str:
 
 def main() -> None:
     """Rewrite the pages whose tables are stale."""
-    for page in sorted(FOLDER.glob("*.md")):
+    for page in sorted(FOLDER.rglob("*.md")):
         before = page.read_text()
         after = render(before)
         if after != before:
