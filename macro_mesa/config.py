@@ -45,6 +45,7 @@ class Parameters(BaseModel):
     savings_taste_spread: float = _entry(0.25, "population", "share", "calibration", "Households' weight on savings utility is uniform within this share of its mean.", ge=0.0, le=0.9)
 
     # --- opening
+    opening: Literal["stationary", "equal"] = _entry("stationary", "opening", "-", "docs/decisions.md", "At a point of the cycle of a long run, agents and totals in proportion to the values below; or at these values, all agents of a type alike.")
     opening_policy_rate: float = _entry(0.03, "opening", "annual", "specification", "Policy rate before the first decision.", ge=0.0, le=0.25)
     opening_lending_margin: float = _entry(0.025, "opening", "annual", "calibration", "Opening lending rate over the opening policy rate.", ge=0.0, le=0.2)
     opening_deposit_margin: float = _entry(0.01, "opening", "annual", "calibration", "Opening deposit rate below the opening policy rate.", ge=0.0, le=0.2)
@@ -140,10 +141,10 @@ class Parameters(BaseModel):
     # --- rewards
     consumption_reference: float = _entry(0.8, "rewards", "units a month", "opening consumption", "Consumption at which its utility is zero.", gt=0.0, le=100.0)
     labor_disutility: float = _entry(0.88, "rewards", "utility", "first-order condition at the opening", "Weight on squared hours, halved.", ge=0.0, le=100.0)
-    savings_utility: float = _entry(0.11, "rewards", "utility", "first-order condition at the opening", "Weight on log real deposits.", ge=0.0, le=100.0)
+    savings_utility: float = _entry(0.116, "rewards", "utility", "first-order condition at the opening", "Weight on log real deposits.", ge=0.0, le=100.0)
     debt_disutility: float = _entry(0.0019, "rewards", "utility", "calibration", "Weight on squared debt in monthly wages.", ge=0.0, le=100.0)
     default_penalty: float = _entry(1.0, "rewards", "utility", "calibration", "Utility lost at default.", ge=0.0, le=1000.0)
-    equity_premium: float = _entry(0.06, "rewards", "annual share of equity", "cost of capital", "Return on equity above the mean deposit rate that a firm must earn before its reward is positive.", ge=0.0, le=1.0)
+    equity_premium: float = _entry(0.12, "rewards", "annual share of equity", "cost of capital", "Return on equity above the mean deposit rate that a firm must earn before its reward is positive.", ge=0.0, le=1.0)
     inventory_cost: float = _entry(0.01, "rewards", "share of opening sales", "calibration", "Holding cost of inventories of one month's sales.", ge=0.0, le=10.0)
     menu_cost: float = _entry(0.0045, "rewards", "share of opening sales", "optional; calibration", "Cost of changing the posted price.", ge=0.0, le=10.0)
     bankruptcy_penalty: float = _entry(5.0, "rewards", "months of opening sales", "calibration", "Firm reward lost at bankruptcy.", ge=0.0, le=1000.0)

@@ -1,9 +1,15 @@
-"""The opening balance sheets: every total is given a household, so that economies of any size open alike."""
+"""The opening balance sheets: every total is given a household, so that economies of any size open alike.
+
+The equal opening is the parameters of the group "opening" and nothing else: all agents of a type are alike, and
+demand, prices and credit find their level in the years after it.  The stationary one moves it to a point of a long run
+(``macro_mesa.stationary``), so that the first month is a month like any other.
+"""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from macro_mesa import stationary
 from macro_mesa.aggregates import HISTORY_MONTHS
 from macro_mesa.random_streams import Purpose, generator
 
@@ -17,8 +23,18 @@ def open_economy(model: "MacroModel") -> None:
     _employ(model, random)
     _endow_households(model, random)
     _endow_firms(model)
-    _open_banks(model)
+    if model.parameters.opening == "equal":
+        _post_rates(model)
+        _open_banks(model, model.parameters.capital_target)
+        _open_statistics(model)
+        return
+    point = stationary.draw_point(model.parameters.num_households / model.parameters.num_firms, random)
+    stationary.move_agents(model, point, random)
+    _post_rates(model)
+    stationary.move_banks(model, point, random)
+    _open_banks(model, model.parameters.capital_target * point["capital_ratio"])
     _open_statistics(model)
+    stationary.move_statistics(model, point)
 
 
 def stationary_term(term: int) -> float:
@@ -81,25 +97,29 @@ def _endow_firms(model: "MacroModel") -> None:
     firms.quoted_rate[:] = firms.loan_rate
 
 
-def _open_banks(model: "MacroModel") -> None:
-    """Deposits and loans are what clients hold; reserves close the books at target capital."""
+def _post_rates(model: "MacroModel") -> None:
+    p, banks, central_bank = model.parameters, model.commercial_banks, model.central_banks
+    banks.lending_rate[:] = p.opening_policy_rate + p.opening_lending_margin
+    banks.deposit_rate[:] = max(0.0, p.opening_policy_rate - p.opening_deposit_margin)
+    central_bank.policy_rate[:] = central_bank.rate_setting[:] = p.opening_policy_rate
+
+
+def _open_banks(model: "MacroModel", capital_ratio: float) -> None:
+    """Deposits and loans are what clients hold; reserves close the books at a ratio of equity to loans."""
     p, banks = model.parameters, model.commercial_banks
     for clients in (model.households, model.firms):
         banks.deposits[:] += np.bincount(clients.bank_id, clients.deposits, minlength=p.num_banks)
         banks.loans[:] += np.bincount(clients.lender_id, clients.debt, minlength=p.num_banks)
         banks.clients[:] += np.bincount(clients.bank_id, minlength=p.num_banks).astype(banks.clients.dtype)
     banks.opening_loans[:] = max(banks.loans.mean(), 1.0e-9)
-    banks.equity[:] = p.capital_target * banks.loans
+    banks.equity[:] = capital_ratio * banks.loans
     banks.reserves[:] = banks.deposits + banks.equity - banks.loans
     banks.advances[:] = np.maximum(0.0, p.reserve_ratio * banks.deposits - banks.reserves)
     banks.reserves[:] += banks.advances
-    banks.lending_rate[:] = p.opening_policy_rate + p.opening_lending_margin
-    banks.deposit_rate[:] = max(0.0, p.opening_policy_rate - p.opening_deposit_margin)
     central_bank = model.central_banks
     central_bank.reserves[:] = banks.reserves.sum()
     central_bank.advances[:] = banks.advances.sum()
     central_bank.equity[:] = central_bank.advances - central_bank.reserves
-    central_bank.policy_rate[:] = central_bank.rate_setting[:] = p.opening_policy_rate
 
 
 def _open_statistics(model: "MacroModel") -> None:

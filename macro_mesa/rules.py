@@ -12,6 +12,8 @@ import numpy as np
 from macro_mesa.config import ConfigError, Parameters
 from macro_mesa.spaces import CENTRAL_BANK, COMMERCIAL_BANK, FIRM, HOUSEHOLD, SPACES, values
 
+HIRING_STEP = values(FIRM, "hiring")[-1]
+
 
 def _see(agent_type: str, observations: np.ndarray, *names: str) -> list[np.ndarray]:
     """Columns of ``observations`` by name."""
@@ -19,41 +21,59 @@ def _see(agent_type: str, observations: np.ndarray, *names: str) -> list[np.ndar
 
 
 def household_rule(observations: np.ndarray, draws: np.ndarray) -> np.ndarray:
-    """Spend more the larger the buffer of deposits, borrow now and then, work full time."""
-    deposits, debt, employed, excluded = _see(HOUSEHOLD, observations, "deposits", "debt", "employed", "excluded")
-    consumption = np.clip(np.floor(1.7 + 2.0 * deposits + draws[:, 0]), 0, 4)
-    # one loan of a month's wage every four months keeps the opening debt of three monthly wages
-    chance = np.where(debt < 1.5, 0.25, 0.0)
+    """Spend steadily out of a buffer of deposits, owe three to four monthly wages, work full time.
+
+    A fuller buffer raises spending by about half as much: the share spent falls.  When prices rise fast households
+    hold back, to restore what their deposits are worth (Deaton 1977).
+    """
+    deposits, debt, employed, excluded, inflation = _see(
+        HOUSEHOLD, observations, "deposits", "debt", "employed", "excluded", "inflation"
+    )
+    share = 2.15 - 5.0 * deposits - 3.0 * (inflation - 0.2)
+    consumption = np.clip(np.floor(share + draws[:, 0]), 0, 4)
+    # a loan of a month's wage every three months keeps the debt that it aims at
+    chance = np.clip(0.3 + 2.0 * (0.87 - debt), 0.0, 1.0)
     borrowing = (employed > 0.5) & (excluded < 0.5) & (draws[:, 1] < chance)
     return np.stack([consumption, borrowing, np.ones_like(consumption)], axis=1).astype(np.int64)
 
 
-def firm_rule(observations: np.ndarray, draws: np.ndarray, inventory_target: float) -> np.ndarray:
-    """Price over unit cost and against inventories, hire for sales, invest by utilisation."""
-    relative_price, inventory, unit_cost, vacancies, utilization = _see(
-        FIRM, observations, "relative_price", "inventory", "unit_cost", "vacancies", "utilization"
-    )
-    pressure = 12.0 * (unit_cost - 2.0 / 3.0) - 1.5 * (inventory - 4.0 / 3.0 * inventory_target) - 0.5 * relative_price
+def firm_rule(observations: np.ndarray, draws: np.ndarray, inventory_target: float, mean_workers: float) -> np.ndarray:
+    """Price over unit cost and against inventories, keep workers for the hours called, invest by utilisation.
+
+    ``mean_workers`` of a firm tell how large a step of at least one worker is: small firms take it less often.
+    """
+    relative_price, inventory, unit_cost, vacancies, utilization, called, size = _see(
+        FIRM, observations,
+        "relative_price", "inventory", "unit_cost", "vacancies", "utilization", "hours_called", "size",
+    )  # fmt: skip
+    pressure = 12.0 * (unit_cost - 0.585) - (inventory - inventory_target) - 0.5 * relative_price
     price = np.clip(np.floor(2.0 + pressure + draws[:, 0]), 0, 4)
-    shortage = inventory_target - inventory - 6.0 * np.maximum(unit_cost - 0.72, 0.0)
-    hiring = np.clip(np.floor(1.0 + np.clip(shortage, -0.3, 0.3) + draws[:, 1]), 0, 2)
-    # a firm that cannot fill its posts does not open more of them
-    hiring = np.where((vacancies > 0.0) & (hiring > 1), 1, hiring)
-    investment = np.clip(np.floor(1.05 + 2.5 * utilization + draws[:, 2]), 0, 2)
+    # all hours called and an empty store ask for more workers, idle hours for fewer; a firm with open posts waits
+    shortage = np.clip(1.0 - inventory / max(inventory_target, 1.0e-9), 0.0, 1.0) * (called > 0.99) * (vacancies == 0.0)
+    wanted = 0.15 * shortage + np.minimum(called - 0.85, 0.0)
+    workers = np.maximum(mean_workers * np.exp(size), 1.0)
+    step = HIRING_STEP * workers
+    wanted *= step / np.maximum(np.round(step), 1.0)
+    hiring = np.floor(1.0 + wanted + draws[:, 1])
+    investment = np.clip(np.floor(1.1 + 0.5 * utilization + draws[:, 2]), 0, 2)
     return np.stack([price, hiring, investment], axis=1).astype(np.int64)
 
 
 def bank_rule(observations: np.ndarray, draws: np.ndarray) -> np.ndarray:
-    """Keep a margin over the own deposit rate, pay for deposits when short of them, lend by capital."""
+    """Keep a margin over the own deposit rate, pay for deposits when short of them, lend by capital.
+
+    Short of capital, it widens the margin from both sides.
+    """
     capital, liquidity, lending, deposit, rivals, nonperforming = _see(
         COMMERCIAL_BANK, observations,
         "capital_ratio", "liquidity", "lending_rate", "deposit_rate", "relative_deposit_rate", "nonperforming",
     )  # fmt: skip
+    missing = np.maximum(1.0 - capital, 0.0)
     # observations of rates and ratios are tenfold
-    wanted_margin = 0.35 + 0.5 * np.maximum(1.0 - capital, 0.0) + 0.2 * nonperforming
+    wanted_margin = 0.45 + 2.0 * missing + 0.2 * nonperforming
     gap = (wanted_margin - (lending - deposit)) * 10.0
     lending_step = np.clip(np.floor(2.0 + gap + draws[:, 0]), 0, 4)
-    wish = 2.0 * (0.15 - liquidity) - 0.5 * rivals
+    wish = 2.0 * (0.15 - liquidity) - 0.5 * rivals - 8.0 * missing
     deposit_step = np.clip(np.floor(2.0 + np.clip(wish, -1.0, 1.0) + draws[:, 1]), 0, 4)
     tolerance = np.where(capital < 0.85, 0, np.where(capital > 1.05, 2, 1))
     return np.stack([lending_step, deposit_step, tolerance], axis=1).astype(np.int64)
@@ -68,16 +88,23 @@ def bank_spread_rule(observations: np.ndarray, draws: np.ndarray) -> np.ndarray:
 
 
 class RuleOfThumb:
-    """The hand-written behaviour of an agent type; the central bank's is the inertial Taylor rule."""
+    """The hand-written behaviour of an agent type; the central bank's is a Taylor rule that moves slowly.
+
+    Its neutral real rate, 3 %, is where the rates of long runs rest; an inertia of .95 a month is .86 a quarter
+    (Clarida, Gali and Gertler 2000: .8 to .9).
+    """
 
     def __init__(self, agent_type: str, parameters: Parameters) -> None:
         banks = bank_spread_rule if parameters.bank_pricing == "spread" else bank_rule
-        firms = partial(firm_rule, inventory_target=parameters.inventory_target)
+        workers = parameters.opening_workers / parameters.num_firms
+        firms = partial(firm_rule, inventory_target=parameters.inventory_target, mean_workers=workers)
         rules: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
             HOUSEHOLD: household_rule, FIRM: firms, COMMERCIAL_BANK: banks
         }  # fmt: skip
         if agent_type == CENTRAL_BANK:
-            rules[CENTRAL_BANK] = SimpleRule(parameters, smoothing=0.85).act
+            rules[CENTRAL_BANK] = SimpleRule(
+                parameters, gap_response=0.25, smoothing=0.95, neutral_rate=0.03
+            ).act
         self.act = rules[agent_type]
 
 
