@@ -94,7 +94,7 @@ def configuration(options: argparse.Namespace) -> dict[str, Any]:
         from policies.config import ppo_configs, training_config
 
         training_config(settings["training"])
-        ppo_configs(settings["ppo"])
+        ppo_configs(settings["ppo"], settings["model"])
     return settings
 
 
@@ -116,7 +116,7 @@ def train(options: argparse.Namespace) -> Path:
         settings = configuration(options)
         config = training_config(settings["training"])
         trainer = Trainer(
-            settings["model"], config, ppo_configs(settings["ppo"]), options.seed, settings["shocks"],
+            settings["model"], config, ppo_configs(settings["ppo"], settings["model"]), options.seed, settings["shocks"],
             _training_workers(options),
         )  # fmt: skip
         folder = RunFolder.create(options.output_dir, options.seed)

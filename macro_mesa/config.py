@@ -116,7 +116,8 @@ class Parameters(BaseModel):
 
     # --- labour market
     separation_rate: float = _entry(0.015, "labour market", "a month", "JOLTS, order of magnitude, halved", "Chance that a job ends for no fault of the firm.", ge=0.0, le=1.0)
-    job_searches: int = _entry(1, "labour market", "a month", "calibration", "Firms that an unemployed household visits.", ge=1, le=50)
+    job_searches: int = _entry(1, "labour market", "a month", "calibration", "Firms that an unemployed household visits; more in proportion where firms are smaller than usual_firm_size.", ge=1, le=50)
+    usual_firm_size: float = _entry(10.0, "labour market", "households a firm", "docs/decisions.md", "Households for each firm below which the unemployed visit more firms.", ge=1.0, le=1000.0)
     wage_raise: float = _entry(0.007, "labour market", "a month", "calibration", "Largest rise of the wage offer of a firm with an unfilled vacancy.", ge=0.0, le=0.2)
     wage_cut: float = _entry(0.004, "labour market", "a month", "calibration", "Largest cut of the wage offer of a firm with more applicants than vacancies.", ge=0.0, le=0.2)
     vacancy_limit: float = _entry(0.25, "labour market", "share of workers", "docs/decisions.md", "Posts a firm may keep open, at least one.", ge=0.0, le=10.0)

@@ -5,17 +5,21 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from macro_mesa.config import ConfigError, explain
+from macro_mesa.config import ConfigError, Parameters, explain
 from macro_mesa.spaces import AGENT_TYPES, CENTRAL_BANK, COMMERCIAL_BANK, FIRM, HOUSEHOLD, SPACES
 from policies.ppo import PPOConfig
 
 # Defaults that differ by type; sources in docs/decisions.md.
 PPO_DEFAULTS: dict[str, dict[str, Any]] = {
-    HOUSEHOLD: {"gamma": 0.98, "minibatch_size": 2048, "learning_rate": 1e-3, "epochs": 3, "sample_fraction": 0.15, "peer_baseline": True, "entropy_coefficient": 0.006, "final_entropy_coefficient": 0.001},
-    FIRM: {"gamma": 0.98, "minibatch_size": 1024, "learning_rate": 1.2e-3, "sample_fraction": 0.6, "peer_baseline": True, "entropy_coefficient": 0.008, "final_entropy_coefficient": 0.002},
-    COMMERCIAL_BANK: {"gamma": 0.99, "learning_rate": 1.2e-3, "gae_lambda": 0.97, "minibatch_size": 512, "entropy_coefficient": 0.004, "final_entropy_coefficient": 0.001},
-    CENTRAL_BANK: {"gamma": 0.99, "learning_rate": 1e-3, "minibatch_size": 512, "epochs": 8, "entropy_coefficient": 0.01, "final_entropy_coefficient": 0.002},
+    HOUSEHOLD: {"gamma": 0.98, "minibatch_size": 2048, "learning_rate": 1e-3, "epochs": 3, "peer_baseline": True, "entropy_coefficient": 0.006, "final_entropy_coefficient": 0.001, "hidden_sizes": (32, 32)},
+    FIRM: {"gamma": 0.98, "gae_lambda": 1.0, "minibatch_size": 1024, "learning_rate": 1.2e-3, "peer_baseline": True, "entropy_coefficient": 0.008, "final_entropy_coefficient": 0.002, "hidden_sizes": (32, 32)},
+    COMMERCIAL_BANK: {"gamma": 0.99, "learning_rate": 1.2e-3, "gae_lambda": 0.97, "minibatch_size": 512, "entropy_coefficient": 0.004, "final_entropy_coefficient": 0.001, "hidden_sizes": (32, 32)},
+    CENTRAL_BANK: {"gamma": 0.95, "learning_rate": 1e-3, "minibatch_size": 512, "epochs": 8, "entropy_coefficient": 0.01, "final_entropy_coefficient": 0.002},
 }  # fmt: skip
+
+# Agents of an economy that a type learns from in an update: those of a month share one macroeconomy, so more of them
+# cost time and tell little.
+LEARNED_FROM = {HOUSEHOLD: 24, FIRM: 32}
 
 
 AgentType = Literal["household", "firm", "commercial_bank", "central_bank"]
@@ -38,12 +42,12 @@ class TrainingConfig(BaseModel):
     )
     rollout_months: int = Field(default=40, ge=2, le=10_000, description="months between updates")
     staging: Literal["simultaneous", "private_first", "central_bank_last", "sequential"] = Field(
-        default="private_first",
+        default="central_bank_last",
         description="who learns when: all at once; private agents first, then the central bank too; the same, but "
         "private agents rest once it learns; or households, then firms and banks, then the central bank",
     )
     central_bank_start: float = Field(
-        default=0.7, ge=0, le=1, description="share of training after which a staged central bank learns"
+        default=0.4, ge=0, le=1, description="share of training after which a staged central bank learns"
     )
     central_bank_economies: int | None = Field(
         default=None,
@@ -53,21 +57,21 @@ class TrainingConfig(BaseModel):
         "agents then learn from as many of their number as before; null: as many as before it",
     )
     exploration_share: float = Field(
-        default=0.5,
+        default=0.7,
         ge=0,
         le=1,
         description="share of economies with rate surprises, with a fixed central bank too; kept under exploratory "
         "rates while private agents learn beside the central bank",
     )
     indexation_spread: float = Field(
-        default=0.0,
+        default=0.5,
         ge=0,
         le=1.5,
         description="half-width of the range around wage_indexation from which every economy of a central bank that "
         "learns among resting private agents draws its own, so that the rate that holds inflation on target differs",
     )
     demand_spread: float = Field(
-        default=0.0,
+        default=0.1,
         ge=0,
         le=0.5,
         description="half-width of the range around 0 from which each of these economies draws what is added to the "
@@ -143,15 +147,24 @@ class TrainingConfig(BaseModel):
         return AGENT_TYPES if central_bank else (HOUSEHOLD, FIRM, COMMERCIAL_BANK)
 
 
-def ppo_configs(changes: Mapping[str, Any]) -> dict[str, PPOConfig]:
-    """A PPO configuration for each agent type from its defaults and ``{type: {key: value}}``."""
+def ppo_configs(changes: Mapping[str, Any], parameters: Mapping[str, Any] | None = None) -> dict[str, PPOConfig]:
+    """A PPO configuration for each agent type from its defaults and ``{type: {key: value}}``.
+
+    ``parameters`` of the economy say how many agents there are: of many, a smaller share is learned from.
+    """
     for kind, values in changes.items():
         if kind not in AGENT_TYPES:
             raise ConfigError(f"ppo has sections {', '.join(AGENT_TYPES)}, got {kind!r}")
         if not isinstance(values, Mapping):
             raise ConfigError(f"ppo.{kind} must be a mapping of settings, got {values!r}")
+    sizes = Parameters.create(parameters or {})
+    agents = {HOUSEHOLD: sizes.num_households, FIRM: sizes.num_firms}
+    shares = {kind: {"sample_fraction": min(1.0, number / agents[kind])} for kind, number in LEARNED_FROM.items()}
     return {
-        kind: checked(PPOConfig, {**PPO_DEFAULTS[kind], **changes.get(kind, {})}, f"ppo.{kind}") for kind in AGENT_TYPES
+        kind: checked(
+            PPOConfig, {**PPO_DEFAULTS[kind], **shares.get(kind, {}), **changes.get(kind, {})}, f"ppo.{kind}"
+        )
+        for kind in AGENT_TYPES
     }
 
 

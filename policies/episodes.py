@@ -13,6 +13,7 @@ from macro_mesa.spaces import AGENT_TYPES, CENTRAL_BANK
 from policies.config import TrainingConfig
 from policies.rate_paths import NoisyTaylor, WanderingRate, rate_surprises
 
+MOST_INDEXATION = 1.5  # of wage_indexation, see macro_mesa.config
 TRAINING_SEEDS = 9_000  # seeds below are trained on, from here to 9,999 validated on
 
 
@@ -64,7 +65,6 @@ class TrainingPlan:
         self.parameters = dict(parameters)
         self.economy_parameters = Parameters.create(parameters)
         self.config = config
-        self._check_indexation()
         self.seed = seed
         self.shocks = list(shocks)
         self.fixed: dict[str, Policy] = {
@@ -79,19 +79,9 @@ class TrainingPlan:
 
     @property
     def _indexations(self) -> tuple[float, float]:
-        """Least and largest share by which wages of its economies may rise of themselves."""
+        """Least and largest share by which wages of its economies may rise of themselves, within what is allowed."""
         middle, spread = self.economy_parameters.wage_indexation, self.config.indexation_spread
-        return middle - spread, middle + spread
-
-    def _check_indexation(self) -> None:
-        for bound in self._indexations:
-            try:
-                Parameters.create({"wage_indexation": bound})
-            except ConfigError as error:
-                raise ConfigError(
-                    f"training: indexation_spread {self.config.indexation_spread} around wage_indexation "
-                    f"{self.economy_parameters.wage_indexation} goes too far: {error}"
-                ) from None
+        return max(middle - spread, 0.0), min(middle + spread, MOST_INDEXATION)
 
     def _fixed_policy(self, kind: str, choice: str | Mapping[str, float]) -> Policy:
         if isinstance(choice, str):
@@ -124,8 +114,9 @@ class TrainingPlan:
 
     def _indexation(self, random: np.random.Generator) -> float:
         """Wages that rise faster or slower of themselves move the rate that holds inflation on target."""
-        spread = self.config.indexation_spread
-        return self.economy_parameters.wage_indexation + float(random.uniform(-spread, spread))
+        middle = self.economy_parameters.wage_indexation
+        least, largest = self._indexations
+        return middle + float(random.uniform(least - middle, largest - middle))
 
     def _demand(self, random: np.random.Generator) -> list[dict[str, Any]]:
         """Spending that is stronger or weaker for good moves the rate that closes the output gap."""

@@ -47,7 +47,10 @@ def train_seed(seed: int, settings: dict[str, Any], folder: Path) -> Path:
         curve.columns = trainer.notes.get("curve", {})
     else:
         trainer = Trainer(
-            settings["model"], training_config(settings["training"]), ppo_configs(settings["ppo"]), seed
+            settings["model"],
+            training_config(settings["training"]),
+            ppo_configs(settings["ppo"], settings["model"]),
+            seed,
         )
     trainer.notes["curve"] = curve.columns
     train(trainer, last.parent, [curve, partial(_tell, seed, trainer.config.epochs)])

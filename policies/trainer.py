@@ -44,7 +44,7 @@ class Trainer:
     ) -> None:
         self.plan = TrainingPlan(parameters, config, seed, shocks)
         self.config = config
-        self.ppo = dict(ppo or ppo_configs({}))
+        self.ppo = dict(ppo or ppo_configs({}, parameters))
         self.learners = new_learners(config, self.ppo, seed)
         self.update = 0
         self.agent_steps = 0

@@ -71,9 +71,19 @@ def separate(households, firms, parameters, key, month):
 
 
 @jit
+def visits(households, firms, p):
+    """Firms that a seeker visits: of small firms more, so that it asks for as many jobs as where firms are large.
+
+    With one visit whatever the size, half as large firms would mean half the chance to meet an open post.
+    """
+    crowding = p.usual_firm_size * len(firms) / len(households)
+    return int(round(p.job_searches * max(crowding, 1.0)))
+
+
+@jit
 def match(households, firms, parameters, key, month):
     """Let every unemployed household, in random order, visit firms and take the first open post."""
-    p = parameters[0]
+    number_of_visits = visits(households, firms, parameters[0])
     open_posts = np.empty(len(firms), np.int64)
     applicants = np.zeros(len(firms), np.int64)
     for f in range(len(firms)):
@@ -91,7 +101,7 @@ def match(households, firms, parameters, key, month):
     for place in range(number):
         i = seekers[place]
         prefetch(households, seekers[min(place + AHEAD, number - 1)], CACHE_LINE)
-        for search in range(p.job_searches):
+        for search in range(number_of_visits):
             draw = uniforms(key, month, Purpose.JOB_SEARCH, i, search)[0]
             f = int(draw * len(firms))
             applicants[f] += 1
