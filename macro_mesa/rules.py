@@ -29,10 +29,10 @@ def household_rule(observations: np.ndarray, draws: np.ndarray) -> np.ndarray:
     deposits, debt, employed, excluded, inflation = _see(
         HOUSEHOLD, observations, "deposits", "debt", "employed", "excluded", "inflation"
     )
-    share = 2.15 - 5.0 * deposits - 3.0 * (inflation - 0.2)
+    share = 2.05 - 5.0 * deposits - 1.5 * (inflation - 0.2)
     consumption = np.clip(np.floor(share + draws[:, 0]), 0, 4)
     # a loan of a month's wage every three months keeps the debt that it aims at
-    chance = np.clip(0.3 + 2.0 * (0.87 - debt), 0.0, 1.0)
+    chance = np.clip(0.3 + 2.0 * (0.97 - debt), 0.0, 1.0)
     borrowing = (employed > 0.5) & (excluded < 0.5) & (draws[:, 1] < chance)
     return np.stack([consumption, borrowing, np.ones_like(consumption)], axis=1).astype(np.int64)
 
@@ -46,7 +46,7 @@ def firm_rule(observations: np.ndarray, draws: np.ndarray, inventory_target: flo
         FIRM, observations,
         "relative_price", "inventory", "unit_cost", "vacancies", "utilization", "hours_called", "size",
     )  # fmt: skip
-    pressure = 12.0 * (unit_cost - 0.585) - (inventory - inventory_target) - 0.5 * relative_price
+    pressure = 12.0 * (unit_cost - 0.592) - (inventory - inventory_target) - 0.5 * relative_price
     price = np.clip(np.floor(2.0 + pressure + draws[:, 0]), 0, 4)
     # all hours called and an empty store ask for more workers, idle hours for fewer; a firm with open posts waits
     shortage = np.clip(1.0 - inventory / max(inventory_target, 1.0e-9), 0.0, 1.0) * (called > 0.99) * (vacancies == 0.0)
@@ -55,14 +55,14 @@ def firm_rule(observations: np.ndarray, draws: np.ndarray, inventory_target: flo
     step = HIRING_STEP * workers
     wanted *= step / np.maximum(np.round(step), 1.0)
     hiring = np.floor(1.0 + wanted + draws[:, 1])
-    investment = np.clip(np.floor(1.1 + 0.5 * utilization + draws[:, 2]), 0, 2)
+    investment = np.clip(np.floor(1.18 + 0.8 * utilization + draws[:, 2]), 0, 2)
     return np.stack([price, hiring, investment], axis=1).astype(np.int64)
 
 
 def bank_rule(observations: np.ndarray, draws: np.ndarray) -> np.ndarray:
-    """Keep a margin over the own deposit rate, pay for deposits when short of them, lend by capital.
+    """Keep a thin margin over the own deposit rate, pay for deposits when short of them, lend by capital.
 
-    Short of capital, it widens the margin from both sides.
+    Deposits pay 3 % where reserves are a fifth of them.  Short of capital, a bank widens the margin from both sides.
     """
     capital, liquidity, lending, deposit, rivals, nonperforming = _see(
         COMMERCIAL_BANK, observations,
@@ -70,10 +70,10 @@ def bank_rule(observations: np.ndarray, draws: np.ndarray) -> np.ndarray:
     )  # fmt: skip
     missing = np.maximum(1.0 - capital, 0.0)
     # observations of rates and ratios are tenfold
-    wanted_margin = 0.45 + 2.0 * missing + 0.2 * nonperforming
+    wanted_margin = 0.2 + 2.0 * missing + 0.2 * nonperforming
     gap = (wanted_margin - (lending - deposit)) * 10.0
     lending_step = np.clip(np.floor(2.0 + gap + draws[:, 0]), 0, 4)
-    wish = 2.0 * (0.15 - liquidity) - 0.5 * rivals - 8.0 * missing
+    wish = 2.0 * (0.2 - liquidity) + (0.3 - deposit) - 0.5 * rivals - 8.0 * missing
     deposit_step = np.clip(np.floor(2.0 + np.clip(wish, -1.0, 1.0) + draws[:, 1]), 0, 4)
     tolerance = np.where(capital < 0.85, 0, np.where(capital > 1.05, 2, 1))
     return np.stack([lending_step, deposit_step, tolerance], axis=1).astype(np.int64)
@@ -90,8 +90,8 @@ def bank_spread_rule(observations: np.ndarray, draws: np.ndarray) -> np.ndarray:
 class RuleOfThumb:
     """The hand-written behaviour of an agent type; the central bank's is a Taylor rule that moves slowly.
 
-    Its neutral real rate, 3 %, is where the rates of long runs rest; an inertia of .95 a month is .86 a quarter
-    (Clarida, Gali and Gertler 2000: .8 to .9).
+    Its neutral real rate, 3 %, is where the rates of long runs rest; an inertia of .98 a month is .94 a quarter
+    (Rudebusch 2002: about .9 in estimated rules).
     """
 
     def __init__(self, agent_type: str, parameters: Parameters) -> None:
@@ -103,7 +103,7 @@ class RuleOfThumb:
         }  # fmt: skip
         if agent_type == CENTRAL_BANK:
             rules[CENTRAL_BANK] = SimpleRule(
-                parameters, gap_response=0.25, smoothing=0.95, neutral_rate=0.03
+                parameters, gap_response=0.25, smoothing=0.98, neutral_rate=0.03
             ).act
         self.act = rules[agent_type]
 

@@ -66,7 +66,7 @@ def move_agents(model: "MacroModel", point: dict[str, Any], random: np.random.Ge
 def dealt(sample: dict[str, np.ndarray], number: int, random: np.random.Generator) -> dict[str, np.ndarray]:
     """So many agents of a sample, each as often as any other, in random order."""
     size = len(next(iter(sample.values())))
-    rounds = -(-number // size)
+    rounds = max(-(-number // size), 1)  # nobody may be asked for, too
     rows = np.concatenate([random.permutation(size) for _ in range(rounds)])[:number]
     return {name: column[rows] for name, column in sample.items()}
 

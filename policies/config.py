@@ -63,6 +63,9 @@ class TrainingConfig(BaseModel):
         description="share of economies with rate surprises, with a fixed central bank too; kept under exploratory "
         "rates while private agents learn beside the central bank",
     )
+    exploration_neutral_rate: float = Field(
+        default=0.03, ge=-0.1, le=0.2, description="neutral real rate of the exploratory Taylor rule, annual"
+    )
     indexation_spread: float = Field(
         default=0.5,
         ge=0,

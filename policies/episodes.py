@@ -167,7 +167,7 @@ class TrainingPlan:
         for kind in AGENT_TYPES:
             held = self.fixed.get(kind) or RuleOfThumb(kind, self.economy_parameters)
             seats[kind] = [None if kind in acting else held] * number
-        taylor = NoisyTaylor(self.economy_parameters)
+        taylor = NoisyTaylor(self.economy_parameters, self.config.exploration_neutral_rate)
         paths = (WanderingRate(), taylor, taylor, taylor)
         for place, economy in enumerate(self.exploring(progress)):
             seats[CENTRAL_BANK][economy] = paths[place % len(paths)]

@@ -30,8 +30,8 @@ class WanderingRate:
 class NoisyTaylor:
     """The inertial Taylor rule with a monthly error of up to half a point either way."""
 
-    def __init__(self, parameters: Parameters) -> None:
-        self._rule = SimpleRule(parameters, smoothing=0.85)
+    def __init__(self, parameters: Parameters, neutral_rate: float) -> None:
+        self._rule = SimpleRule(parameters, smoothing=0.85, neutral_rate=neutral_rate)
 
     def act(self, observations: np.ndarray, draws: np.ndarray) -> np.ndarray:
         """The rule's step with its error, int64 (n, 1)."""
