@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 from macro_mesa.config import ConfigError, Parameters
 from macro_mesa.experiments import calibration, sweep_results
 from macro_mesa.experiments.evaluation import FIRST_HELD_OUT_SEED, Episode, evaluate, run_episode
+from macro_mesa.experiments.health import checks
 from macro_mesa.experiments.monetary_shock import rate_rise
 from macro_mesa.experiments.paired import Design
 from macro_mesa.experiments.registry import EXPERIMENTS
@@ -215,6 +216,7 @@ def report(
             _with_progress("evaluating", workers), shocks,
         )  # fmt: skip
         responses = transmission(learned, parameters, options, _with_progress("rate rise", workers))
+    results["checks"] = checks(histories["learned"], results["returns"], parameters)
     write_json(folder.path / "results.json", results)
     history = histories["learned"][0]
     write_text(folder.logs / "simulation_history.csv", history.to_csv(index=False))

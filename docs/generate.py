@@ -3,6 +3,7 @@
 A table stands between ``<!-- generated: name -->`` and ``<!-- end -->``; tests/test_docs.py fails when one is stale.
 """
 
+import importlib.util
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -133,11 +134,19 @@ def learning() -> str:
     return f"{table(('training', 'default', 'meaning'), run)}\n{table(('ppo', *by_type), ppo)}"
 
 
+def findings() -> str:
+    """What the shipped runs show: the README's table."""
+    specification = importlib.util.spec_from_file_location("findings", FOLDER / "findings.py")
+    module = importlib.util.module_from_spec(specification)  # type: ignore[arg-type]
+    specification.loader.exec_module(module)  # type: ignore[union-attr]
+    return table(("question", "answer", "figures, 95 % intervals"), module.rows())
+
+
 TABLES: dict[str, Callable[[], str]] = {
     function.__name__.replace("_", " "): function
     for function in (
         *(parameters, spaces, columns, statistics, disturbances),
-        *(rewards, shock_kinds, stages, flows, learning),
+        *(rewards, shock_kinds, stages, flows, learning, findings),
     )
 }
 
@@ -149,7 +158,7 @@ def render(text: str) -> str:
 
 def main() -> None:
     """Rewrite the pages whose tables are stale."""
-    for page in sorted(FOLDER.rglob("*.md")):
+    for page in sorted([FOLDER.parent / "README.md", *FOLDER.rglob("*.md")]):
         before = page.read_text()
         after = render(before)
         if after != before:

@@ -46,7 +46,7 @@ def firm_rule(observations: np.ndarray, draws: np.ndarray, inventory_target: flo
         FIRM, observations,
         "relative_price", "inventory", "unit_cost", "vacancies", "utilization", "hours_called", "size",
     )  # fmt: skip
-    pressure = 12.0 * (unit_cost - 0.592) - (inventory - inventory_target) - 0.5 * relative_price
+    pressure = 12.0 * (unit_cost - 0.588) - (inventory - inventory_target) - 0.5 * relative_price
     price = np.clip(np.floor(2.0 + pressure + draws[:, 0]), 0, 4)
     # all hours called and an empty store ask for more workers, idle hours for fewer; a firm with open posts waits
     shortage = np.clip(1.0 - inventory / max(inventory_target, 1.0e-9), 0.0, 1.0) * (called > 0.99) * (vacancies == 0.0)
@@ -60,9 +60,9 @@ def firm_rule(observations: np.ndarray, draws: np.ndarray, inventory_target: flo
 
 
 def bank_rule(observations: np.ndarray, draws: np.ndarray) -> np.ndarray:
-    """Keep a thin margin over the own deposit rate, pay for deposits when short of them, lend by capital.
+    """Lend at what deposits cost and missing capital asks for, pay for deposits when short of them, lend by capital.
 
-    Deposits pay 3 % where reserves are a fifth of them.  Short of capital, a bank widens the margin from both sides.
+    Competition leaves no margin to a bank whose capital is on target.  Deposits pay 3 % where reserves are a fifth of them.
     """
     capital, liquidity, lending, deposit, rivals, nonperforming = _see(
         COMMERCIAL_BANK, observations,
@@ -70,10 +70,10 @@ def bank_rule(observations: np.ndarray, draws: np.ndarray) -> np.ndarray:
     )  # fmt: skip
     missing = np.maximum(1.0 - capital, 0.0)
     # observations of rates and ratios are tenfold
-    wanted_margin = 0.2 + 2.0 * missing + 0.2 * nonperforming
+    wanted_margin = 0.03 + 4.0 * missing + 0.2 * nonperforming
     gap = (wanted_margin - (lending - deposit)) * 10.0
     lending_step = np.clip(np.floor(2.0 + gap + draws[:, 0]), 0, 4)
-    wish = 2.0 * (0.2 - liquidity) + (0.3 - deposit) - 0.5 * rivals - 8.0 * missing
+    wish = 2.0 * (0.2 - liquidity) + (0.3 - deposit) - 0.5 * rivals - 10.0 * missing
     deposit_step = np.clip(np.floor(2.0 + np.clip(wish, -1.0, 1.0) + draws[:, 1]), 0, 4)
     tolerance = np.where(capital < 0.85, 0, np.where(capital > 1.05, 2, 1))
     return np.stack([lending_step, deposit_step, tolerance], axis=1).astype(np.int64)

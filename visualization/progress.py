@@ -1,7 +1,7 @@
 """What a long command shows in the terminal: progress bars and the closing table."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -98,6 +98,18 @@ def print_results(results: Mapping[str, Any]) -> None:
         cells = [_with_deviation(results["macro"][policy][name], factor, unit) for policy in policies]
         macro.add_row(title, *cells)
     console.print(macro)
+    print_checks(results["checks"], console)
+
+
+def print_checks(checks: Sequence[Mapping[str, Any]], console: Console) -> None:
+    """In plain words, what holds of the bounds for a living economy and what does not."""
+    table = Table(title=f"What holds: {sum(check['holds'] for check in checks)} of {len(checks)}")
+    for heading in ("", "asked", "found", ""):
+        table.add_column(heading)
+    for check in checks:
+        verdict = "holds" if check["holds"] else "[bold]does not hold[/bold]"
+        table.add_row(check["name"], check["bound"], check["figure"], verdict)
+    console.print(table)
 
 
 # statistic: title, factor, unit

@@ -1,0 +1,31 @@
+"""`make first-run`: train what `make run` trains and refuse an economy that does not hold its bounds.
+
+Arguments are those of the first run.  Exit code 1 names the bounds that do not hold.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import run_model
+
+# What three seeds hold; the others are reported in docs/decisions/learning.md and do not fail the build.
+NOT_ASKED: tuple[str, ...] = ()
+
+
+def main(arguments: list[str]) -> int:
+    """Run, read results.json, compare."""
+    code = run_model.main(arguments)
+    if code:
+        return code
+    folders = sorted(Path(arguments[arguments.index("--output-dir") + 1]).iterdir(), key=lambda path: path.stat().st_mtime)
+    checks = json.loads((folders[-1] / "results.json").read_text())["checks"]
+    broken = [f"{check['name']}: {check['figure']}, asked {check['bound']}" for check in checks if not check["holds"]]
+    asked = [line for line in broken if not line.startswith(NOT_ASKED or "\0")]
+    for line in asked:
+        print(f"does not hold: {line}", file=sys.stderr)
+    return 1 if asked else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
