@@ -23,14 +23,17 @@ def module(name):
 generate, defences = module("generate"), module("defences")
 
 
-@pytest.mark.parametrize("page", sorted((ROOT / "docs").rglob("*.md")), ids=lambda page: page.name)
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_generated_tables_are_fresh(page):
     text = page.read_text()
     assert generate.render(text) == text, f"{page.name} is stale: run make docs"
 
 
 def test_every_table_is_shown_once():
-    shown = [name for page in (ROOT / "docs").rglob("*.md") for _, name, _ in generate.MARKED.findall(page.read_text())]
+    shown = [name for page in PAGES for _, name, _ in generate.MARKED.findall(page.read_text())]
     assert sorted(shown) == sorted(generate.TABLES)
 
 

@@ -52,8 +52,12 @@ def test_every_flag_is_listed(capsys):
     assert listed == flags
 
 
-def test_the_cpu_build_is_the_pinned_one():
-    assert re.search(r"torch==[\d.]+", README)[0] in (ROOT / "constraints.txt").read_text().splitlines()
+def test_the_first_screen_is_lean():
+    findings = re.search(r"<!-- generated: findings -->(.*?)<!-- end -->", README, re.DOTALL)[1]
+    limits = re.findall(r"^- ", re.search(r"## Limits\n\n(.*?)\n\n", README, re.DOTALL)[1], re.MULTILINE)
+    assert len([line for line in findings.splitlines() if line.startswith("|")]) - 2 <= 8
+    assert len(limits) <= 8
+    assert max(len(line) for line in README.splitlines() if not line.startswith("|")) <= 160
 
 
 def test_every_make_target_exists():
