@@ -20,7 +20,7 @@ def rows() -> list[tuple[str, str, str]]:
     """Question, verdict and figures: the five claims, the moments, the contest of central banks, the runs' agreement."""
     evidence = _results("evidence")
     found = [
-        (question, _verdict(evidence["claims"][claim]["passed"]), _figures(evidence["claims"][claim]["estimates"], wanted))
+        (question, _held(evidence["claims"][claim]), _figures(evidence["claims"][claim]["estimates"], wanted))
         for claim, (question, wanted) in CLAIMS.items()
     ]
     share = evidence["facts"]["share_within"]["learned"]["real"]
@@ -34,6 +34,12 @@ def _results(name: str) -> Any:
 
 def _verdict(passed: bool) -> str:
     return "yes" if passed else "**no**"
+
+
+def _held(claim: Mapping[str, Any]) -> str:
+    """The verdict, and how many of the criteria hold."""
+    judged = [estimate["passed"] for estimate in claim["estimates"].values() if estimate["passed"] is not None]
+    return f"{_verdict(claim['passed'])}, {sum(judged)} of {len(judged)} criteria"
 
 
 def _figures(estimates: Mapping[str, Any], wanted: tuple[tuple[str, str], ...]) -> str:
