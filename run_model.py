@@ -1,6 +1,7 @@
 """Macro Mesa from the command line: train, evaluate, simulate, experiment, sweep, calibrate, evidence.
 
-``python run_model.py --help`` lists the flags.  Exit codes: 0; 2 with one line ``error: ...`` on bad input;
+``python run_model.py --help`` lists the flags; installed, ``macro-mesa`` takes the same, and ``macro-mesa dashboard``
+opens the page.  Exit codes: 0; 2 with one line ``error: ...`` on bad input;
 130 after Ctrl-C, with everything saved.  The last line on stdout is the path of the folder written.
 """
 
@@ -18,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
+from macro_mesa import __version__
 from macro_mesa.config import ConfigError, Parameters
 from macro_mesa.experiments import calibration, sweep_results
 from macro_mesa.experiments.evaluation import FIRST_HELD_OUT_SEED, Episode, evaluate, run_episode
@@ -36,6 +38,7 @@ from policies.trained_experiments.registry import TRAINED_EXPERIMENTS
 
 ALL_EXPERIMENTS = {**EXPERIMENTS, **TRAINED_EXPERIMENTS}
 HELD_OUT_PAIRS = 24
+LEARNED = "pretrained"  # what simulate shows unless told otherwise
 FINISHED_TASKS = "tasks"  # results of an experiment under way, in its run folder
 
 
@@ -50,6 +53,7 @@ class Parser(argparse.ArgumentParser):
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The command line; raises ``ConfigError``."""
     parser = Parser(description=__doc__.splitlines()[0], allow_abbrev=False)  # type: ignore[union-attr]
+    parser.add_argument("--version", action="version", version=f"macro-mesa {__version__}")
     parser.add_argument("--mode", choices=tuple(MODES), default="simulate", help="what to do (default: simulate)")
     parser.add_argument("--epochs", type=int, help="training updates (train: default 500; experiments that train: 60)")
     parser.add_argument("--sim-length", type=int, help="months of an episode (default 120)")
@@ -59,7 +63,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--output-dir", type=Path, default=Path("experiments"), help="where run folders go")
     parser.add_argument("--model-path", type=Path, nargs="+", metavar="RUN", default=[],
                         help="a checkpoint or run folder (eval, simulate), or several runs (experiment, evidence)")
-    parser.add_argument("--policy", help="policy of all agents (simulate: default rule; experiment: default learned)")
+    parser.add_argument("--policy", help="policy of all agents (simulate: default pretrained; experiment: default learned)")
     parser.add_argument("--experiment", choices=tuple(ALL_EXPERIMENTS), help="which one (experiment)")
     parser.add_argument("--pairs", type=int, default=60, help="held-out seeds (experiment, evidence; default 60)")
     parser.add_argument("--episodes", type=int, default=20, help="held-out seeds of an evaluation (default 20)")
@@ -89,7 +93,7 @@ def configuration(options: argparse.Namespace) -> dict[str, Any]:
     settings = read_scenario(options.config, options.set, options.shock, flags)
     if options.policy:
         settings["policy"] = options.policy
-    make_policies(settings.get("policy", "rule"), Parameters.create(settings["model"]))
+    make_policies(settings.get("policy", LEARNED), Parameters.create(settings["model"]))
     if settings["ppo"] or set(settings["training"]) - {"epochs", "sim_length"}:
         # refused in every mode, not only where they are used; loads torch, so only when there is something to check
         from policies.config import ppo_configs, training_config
@@ -263,7 +267,7 @@ def simulate(options: argparse.Namespace) -> Path:
     from visualization import plots
 
     settings = configuration(options)
-    policy: Any = settings.get("policy", "rule")
+    policy: Any = settings.get("policy", LEARNED)
     if options.model_path:
         from policies.runs import best_checkpoint, learned_choice
 
@@ -495,6 +499,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     print(path)
+    return 0
+
+
+def dashboard_command(arguments: Sequence[str]) -> list[str]:
+    """What starts Solara on the page, wherever the page was installed; ``arguments`` are Solara's own."""
+    return ["run", str(Path(__file__).with_name("app.py")), *arguments]
+
+
+def command() -> int:
+    """The console script ``macro-mesa``: the page, or what ``main`` does."""
+    if sys.argv[1:2] != ["dashboard"]:
+        return main()
+    from solara.__main__ import cli
+
+    try:
+        cli.main(dashboard_command(sys.argv[2:]), prog_name="macro-mesa dashboard")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
     return 0
 
 
