@@ -257,7 +257,7 @@ def test_money_given_without_a_booking_is_found_although_every_balance_sheet_hol
 
 
 def test_the_opening_balance_sheet_is_the_design_s():
-    sheet = economy(SIZES[1]).ledger.balance_sheet().round(1)
+    sheet = economy(SIZES[1], opening="equal").ledger.balance_sheet().round(1)
     assert sheet.loc["deposits"].tolist() == [454.8, 94.0, -548.8, 0.0, 0.0]
     assert sheet.loc["loans"].tolist() == [-200.0, -299.2, 499.2, 0.0, 0.0]
     assert sheet.loc["reserves", ["bank", "central bank"]].tolist() == [99.5, -99.5]
@@ -267,7 +267,7 @@ def test_the_opening_balance_sheet_is_the_design_s():
 
 def test_openings_of_any_size_have_the_same_ratios():
     def a_household(size):
-        model = MacroModel(**sized(*size), rng=1)
+        model = MacroModel(**sized(*size), opening="equal", rng=1)
         return model.ledger.balance_sheet().to_numpy() / size[0]
 
     np.testing.assert_allclose(a_household((100, 20, 5)), a_household((400, 80, 5)), rtol=1e-12, atol=1e-12)

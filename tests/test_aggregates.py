@@ -176,7 +176,7 @@ def test_growth_rates_again_from_the_history():
 
 
 def test_the_history_has_the_contract_s_columns_and_opens_at_the_opening():
-    model = economy(SIZES[1], 2)
+    model = economy(SIZES[1], 2, opening="equal")
     frame = history(model)
     assert set(CONTRACT_COLUMNS) <= set(frame.columns)
     assert list(frame.columns) == ["month", *PUBLISHED]

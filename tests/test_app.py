@@ -153,7 +153,7 @@ def test_play_runs_in_the_background_until_paused(page):
     [
         ("Number of households", "0", "num_households must be greater than or equal to 1"),
         ("Number of households", "50000", "num_households is at most 20,000"),
-        ("Number of firms", "99", "num_firms must be at most"),
+        ("Number of firms", "390", "num_firms must be at most"),
         ("Number of firms", "many", "num_firms must be a number"),
         ("Seed", "-1", "the seed must be a whole number"),
         ("Seed", "1" * 10, "the seed must be a whole number"),
@@ -326,12 +326,19 @@ def test_an_ensemble_runs_in_the_background(page):
     wait_for(lambda: "Seeds 1 to 2" in page.texts and len(page.pictures) == 6)
 
 
+def test_the_page_opens_on_the_learned_economy_and_rules_are_one_choice_away(page):
+    assert page.select("All agents").v_model == "pretrained:1"
+    page.choose("All agents", "rule")
+    page.click("Apply and reset")
+    assert page.select("All agents").v_model == "rule"
+
+
 def test_sessions_do_not_share_an_economy(page):
     other = Browser()
     page.click("Step")
     page.write("Number of households", "60")
     assert (page.month, other.month) == ("Month 1", "Month 0")
-    assert other.field("Number of households").v_model == "100"
+    assert other.field("Number of households").v_model == "400"
     other.context.close()
 
 

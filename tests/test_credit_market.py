@@ -249,7 +249,7 @@ def test_households_are_quoted_a_margin_of_their_own_and_firms_the_posted_rate()
 
 
 def test_a_loan_to_a_household_bears_the_rate_it_was_quoted():
-    model = economy((40, 4, 2), personal_margin=0.02)
+    model = economy((40, 4, 2), opening="equal", personal_margin=0.02)
     households = model.households
     households.debt[:] = 0.0
     households.loan_request[:] = 0.5
@@ -266,7 +266,7 @@ def test_a_loan_to_a_household_bears_the_rate_it_was_quoted():
 
 
 def test_debt_service_is_judged_at_the_rate_quoted():
-    model = economy((40, 4, 2), personal_margin=0.05, opening_household_debt=0.0)
+    model = economy((40, 4, 2), opening="equal", personal_margin=0.05, opening_household_debt=0.0)
     p, households = model.parameters, model.households
     households.loan_request[:] = 1.0
     model.commercial_banks.equity[:] = 1000.0

@@ -36,7 +36,7 @@ from visualization.dashboard.page import _watcher
 from visualization.dashboard.pictures import Picture
 from visualization.dashboard.presets import PRESETS, apply_preset, preset_of
 from visualization.dashboard.session import RATE_SHOCK, Session
-from visualization.dashboard.settings import DEFAULTS, WITHOUT_SHOCKS, Settings, build_model
+from visualization.dashboard.settings import DEFAULTS, WITHOUT_SHOCKS, Settings, build_model, opening_settings
 from visualization.dashboard.view import View
 
 SMALL_SETTINGS = Settings(parameters=SMALL)
@@ -360,3 +360,15 @@ def test_links_do_not_lead_out_of_the_roots(tmp_path):
     (root / "half" / "models" / "best").symlink_to(outside)
     with pytest.raises(ConfigError, match="outside"):
         checkpoint_folder("half", [root])
+
+
+def test_a_page_without_shipped_policies_opens_on_rules():
+    assert opening_settings(0) == Settings()
+    assert set(opening_settings(5).policies.values()) == {"pretrained:1"}
+
+
+def test_the_first_year_of_the_page_is_no_slump():
+    session = Session(pretrained=5)
+    session.step(12)
+    unemployment = session.snapshot.value.history.unemployment[1:]
+    assert 0.02 <= unemployment.min() and unemployment.max() <= 0.10

@@ -52,7 +52,7 @@ def test_observations_lie_in_their_spaces_and_are_the_model_s():
 
 
 def test_actions_are_carried_out_by_those_they_are_meant_for():
-    env = parallel_env(4, **SMALL)
+    env = parallel_env(4, **SMALL, opening="equal")
     env.reset(seed=2)
     actions = {name: np.zeros(len(SPACES[agent_type_of(name)].heads), dtype=int) for name in env.agents}
     before = env.model.firms.price.copy()

@@ -21,8 +21,20 @@ COLUMNS = [
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("policy", ["random", "rule"])
 def test_two_years_are_as_recorded(policy, size, request):
-    found = history(economy(size, 24, policy=policy, rng=42))[COLUMNS].reset_index(drop=True)
-    path = GOLDEN / f"{policy}_{size[0]}.csv"
+    compare(history(economy(size, 24, policy=policy, rng=42)), f"{policy}_{size[0]}", request)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_the_economy_before_the_stationary_opening_is_still_there(size, request):
+    """Recorded before there was another opening: all agents alike, and one visit a seeker whatever the firms' size."""
+    model = economy(size, 24, policy="random", rng=42, opening="equal", usual_firm_size=1.0)
+    compare(history(model), f"random_equal_{size[0]}", request)
+
+
+def compare(frame, name, request):
+    """The history against the recorded one, or written in its place."""
+    found = frame[COLUMNS].reset_index(drop=True)
+    path = GOLDEN / f"{name}.csv"
     if request.config.getoption("--renew-golden"):
         found.to_csv(path, index=False, lineterminator="\n")
     recorded = pd.read_csv(path)

@@ -104,7 +104,7 @@ def test_jobs_add_up_after_matching_and_after_the_month(policy):
 
 
 def test_every_unemployed_household_searches_and_takes_the_first_open_post():
-    model = economy(SIZES[1], separation_rate=0.5, job_searches=3, rng=2)
+    model = economy(SIZES[1], separation_rate=0.5, job_searches=3, usual_firm_size=1.0, rng=2)
     model.begin_month()
     households, firms = model.households, model.firms
     labor_market.separate(households.table, firms.table, model.parameter_record, model.key, model.month)
@@ -123,10 +123,19 @@ def test_every_unemployed_household_searches_and_takes_the_first_open_post():
 
 @pytest.mark.parametrize(("rate", "least", "most"), [(0.0, 0, 0), (1.0, 94, 94), (0.2, 7, 33)])
 def test_separations_have_their_rate(rate, least, most):
-    model = economy(SIZES[1], separation_rate=rate)
+    model = economy(SIZES[1], opening="equal", separation_rate=rate)
     labor_market.separate(model.households.table, model.firms.table, model.parameter_record, model.key, 1)
     check_jobs(model)
     assert least <= 94 - model.households.employed.sum() <= most
+
+
+@pytest.mark.parametrize(
+    ("size", "searches", "expected"),
+    [((100, 20, 5), 1, 2), ((100, 20, 5), 3, 6), ((400, 40, 5), 1, 1), ((400, 80, 5), 1, 2), ((90, 6, 2), 2, 2)],
+)
+def test_seekers_visit_more_firms_where_firms_are_small(size, searches, expected):
+    model = economy(size, job_searches=searches)
+    assert labor_market.visits(model.households.table, model.firms.table, model.parameter_record[0]) == expected
 
 
 def test_layoffs_bring_firms_to_their_targets():

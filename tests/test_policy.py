@@ -208,12 +208,12 @@ def test_constant_goes_to_its_rate_and_stays(rate):
 
 
 def test_constant_without_an_argument_holds_the_opening_rate():
-    path = history(economy(SIZES[1], 12, policy={"central_bank": "constant"}, opening_policy_rate=0.045)).policy_rate
+    path = history(economy(SIZES[1], 12, opening="equal", policy={"central_bank": "constant"}, opening_policy_rate=0.045)).policy_rate
     np.testing.assert_allclose(path, 0.045, atol=1e-12)
 
 
 def test_taylor_raises_the_rate_in_an_inflation():
-    model = economy(SIZES[1], policy={"central_bank": "taylor"})
+    model = economy(SIZES[1], opening="equal", policy={"central_bank": "taylor"})
     assert SimpleRule(Parameters()).desired_change(model.central_banks.observe()) == pytest.approx(0.0, abs=1e-7)
     model.economy["inflation"] = 0.06
     assert SimpleRule(Parameters()).desired_change(model.central_banks.observe()) == pytest.approx(0.06, abs=1e-6)
@@ -347,7 +347,7 @@ def test_banks_move_their_rates_or_follow_the_policy_rate(pricing):
         def act(self, observations, draws):
             return np.tile([4, 4, 2], (len(draws), 1))
 
-    model = economy(SIZES[1], 2, bank_pricing=pricing, policy={"commercial_bank": Highest()})
+    model = economy(SIZES[1], 2, opening="equal", bank_pricing=pricing, policy={"commercial_bank": Highest()})
     banks, rate = model.commercial_banks, model.central_bank.policy_rate
     rise = 2 * values("commercial_bank", "lending_rate")[-1]  # two months
     lending, deposit = (0.055 + rise, 0.02 + rise) if pricing == "posted_rate" else (rate + 0.06, rate - 0.02)
@@ -356,23 +356,63 @@ def test_banks_move_their_rates_or_follow_the_policy_rate(pricing):
     assert set(banks.risk_tolerance) == {1.5}
 
 
-def test_rules_of_thumb_respond_the_right_way():
-    parameters = Parameters()
-    firm, middle = RuleOfThumb("firm", parameters), np.full((1, 3), 0.5)
-    columns = SPACES["firm"].column
+def shares(agent_type, head, seen, size=1_000, **sizes):
+    """Chances of the choices of a rule's head for one agent that sees ``seen``, zero elsewhere."""
+    observations = np.zeros((size, SPACES[agent_type].size), dtype=np.float32)
+    for name, value in seen.items():
+        observations[:, SPACES[agent_type].column(name)] = value
+    draws = np.repeat(np.linspace(0.0, 1.0, size, endpoint=False, dtype=np.float32)[:, None], 3, axis=1)
+    actions = RuleOfThumb(agent_type, Parameters(**sizes)).act(observations, draws)
+    place = SPACES[agent_type].head_names.index(head)
+    return np.bincount(actions[:, place], minlength=SPACES[agent_type].head_sizes[place]) / size
 
-    def firm_acts(**changes):
-        observations = np.zeros((1, SPACES["firm"].size), dtype=np.float32)
-        for name, value in {"unit_cost": 2 / 3, "inventory": 0.27, **changes}.items():
-            observations[0, columns(name)] = value
-        return firm.act(observations, middle)[0].tolist()
 
-    assert firm_acts() == [2, 1, 1]
-    assert firm_acts(unit_cost=0.8)[0] > 2
-    assert firm_acts(inventory=2.0)[0] < 2
-    assert firm_acts(utilization=0.3)[2] == 2
-    household = RuleOfThumb("household", parameters)
-    rich, poor = np.zeros((1, 14), dtype=np.float32), np.zeros((1, 14), dtype=np.float32)
-    rich[0, 0], poor[0, 0] = 1.0, -1.0
-    assert household.act(rich, middle)[0, 0] == 4
-    assert household.act(poor, middle)[0, 0] == 0
+def mean(chances):
+    return float(np.arange(len(chances)) @ chances)
+
+
+AT_REST = {"unit_cost": 0.588, "inventory": 0.2, "hours_called": 0.95, "vacancy_fill": 1.0}
+
+
+def test_a_firm_by_rule_prices_over_cost_and_against_stocks():
+    assert mean(shares("firm", "price", AT_REST)) == pytest.approx(2.0, abs=0.01)
+    assert mean(shares("firm", "price", AT_REST | {"unit_cost": 0.65})) > 2.5
+    assert mean(shares("firm", "price", AT_REST | {"inventory": 1.2})) < 1.5
+    assert mean(shares("firm", "price", AT_REST | {"relative_price": 1.0})) < 2.0
+    assert mean(shares("firm", "investment", AT_REST | {"utilization": 0.5})) > 1.5
+
+
+def test_a_firm_by_rule_hires_when_short_and_dismisses_when_idle():
+    assert shares("firm", "hiring", AT_REST).tolist() == [0.0, 1.0, 0.0]
+    short = AT_REST | {"inventory": 0.0, "hours_called": 1.0}
+    assert shares("firm", "hiring", short)[2] > 0.0
+    assert shares("firm", "hiring", short | {"vacancies": 0.1})[2] == 0.0  # its open posts first
+    assert shares("firm", "hiring", AT_REST | {"hours_called": 0.6})[0] > 0.0
+
+
+def test_small_firms_by_rule_take_a_step_of_a_worker_less_often():
+    short = AT_REST | {"inventory": 0.0, "hours_called": 1.0}
+    large, small = (
+        shares("firm", "hiring", short, num_households=1_000, num_firms=firms)[2] for firms in (10, 200)
+    )
+    workers = 0.94 * 1_000 / 200
+    assert small * 1.0 == pytest.approx(large * 0.05 * workers, rel=0.1)  # the same workers in the mean
+
+
+def test_a_household_by_rule_spends_less_of_a_fuller_buffer_and_in_an_inflation():
+    usual = {"inflation": 0.2, "employed": 1.0, "debt": 0.9}
+    spends = [mean(shares("household", "consumption", usual | {"deposits": deposits})) for deposits in (-0.2, 0.0, 0.2)]
+    assert spends[0] > spends[1] > spends[2]
+    assert mean(shares("household", "consumption", usual | {"inflation": 0.6})) < spends[1]
+    borrows = [shares("household", "borrowing", usual | {"debt": debt})[1] for debt in (0.5, 0.9, 2.0)]
+    assert borrows[0] > borrows[1] > borrows[2] == 0.0
+    assert shares("household", "borrowing", usual | {"employed": 0.0})[1] == 0.0
+
+
+def test_a_bank_by_rule_widens_its_margin_when_capital_is_missing():
+    sound = {"capital_ratio": 1.0, "liquidity": 0.2, "lending_rate": 0.33, "deposit_rate": 0.3}
+    weak = sound | {"capital_ratio": 0.8}
+    assert mean(shares("commercial_bank", "lending_rate", weak)) > mean(shares("commercial_bank", "lending_rate", sound))
+    assert mean(shares("commercial_bank", "deposit_rate", weak)) < mean(shares("commercial_bank", "deposit_rate", sound))
+    assert mean(shares("commercial_bank", "deposit_rate", sound | {"liquidity": 0.0})) > 2.0
+    assert shares("commercial_bank", "risk_tolerance", weak)[0] == 1.0

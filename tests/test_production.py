@@ -80,7 +80,7 @@ def test_at_full_capacity_all_hours_are_called():
 def test_idle_hours_cost_less_than_called_ones():
     bills = {}
     for pay in (0.0, 0.5, 1.0):
-        model = economy(SIZES[1], short_time_pay=pay)
+        model = economy(SIZES[1], opening="equal", short_time_pay=pay)
         run_until(model, "work")
         model.firms.inventory[:] = 10.0 * model.firms.expected_sales  # nothing to make
         work(model)

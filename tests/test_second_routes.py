@@ -37,7 +37,7 @@ def labor_market(
     seekers = [i for i in range(number) if workers[i] < 0]
     queue = reference.shuffled(len(seekers), reference.Splitmix(key, month, Purpose.JOB_QUEUE, 0))
     for i in (seekers[place] for place in queue):
-        for search in range(p.job_searches):
+        for search in range(round(p.job_searches * max(10.0 * len(targets) / number, 1.0))):
             f = int(uniform(key, month, Purpose.JOB_SEARCH, i, search) * len(targets))
             applicants[f] += 1
             if hires[f] < vacancies[f]:

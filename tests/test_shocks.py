@@ -85,7 +85,7 @@ def test_a_default_shock_multiplies_the_hazard():
 
 
 def test_shocks_of_a_kind_add_up():
-    model = economy(SIZES[1], policy={"central_bank": "constant"})
+    model = economy(SIZES[1], opening="equal", policy={"central_bank": "constant"})
     model.add_shock("policy_rate", 0.01, 2, 3)
     model.add_shock("policy_rate", 0.005, 3, 1)
     path = history(run(model, 5)).policy_rate

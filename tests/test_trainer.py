@@ -17,8 +17,8 @@ from macro_mesa.policy import RandomPolicy
 from macro_mesa.rules import RuleOfThumb
 from macro_mesa.spaces import AGENT_TYPES, CENTRAL_BANK, SPACES
 from policies.checkpoint import CheckpointError
-from policies.config import TrainingConfig, ppo_configs
-from policies.episodes import TRAINING_SEEDS
+from policies.config import TrainingConfig, ppo_configs, training_config
+from policies.episodes import TRAINING_SEEDS, TrainingPlan
 from policies.learned import LearnedPolicy
 from policies.rate_paths import NoisyTaylor, WanderingRate
 from policies.trainer import Trainer, train
@@ -289,7 +289,9 @@ def test_private_agents_rest_and_still_act_once_the_central_bank_learns_alone(tm
 
 
 def test_a_staged_central_bank_may_learn_in_more_economies():
-    each = trainer(epochs=4, central_bank_start=0.5, central_bank_economies=6, exploration_share=0.5)
+    each = trainer(
+        epochs=4, staging="private_first", central_bank_start=0.5, central_bank_economies=6, exploration_share=0.5
+    )
     early = update(each, 2)
     late = update(each, 2)
     assert len(economies_of(each).models) == len(each.calendar.horizons) == 6
@@ -332,11 +334,11 @@ def test_an_economy_is_of_a_training_within_its_spread_of_indexation():
     known = {share: Parameters.create(SMALL | {"wage_indexation": share}) for share in (0.1, 0.2, 0.5, 0.8, 0.9)}
     assert [plan.is_of(parameters) for parameters in known.values()] == [False, True, True, True, False]
     assert not plan.is_of(Parameters.create(SMALL | {"wage_indexation": 0.6, "menu_cost": 0.5}))
-    plain = trainer().plan
+    plain = trainer(indexation_spread=0.0).plan
     assert [plain.is_of(parameters) for parameters in known.values()] == [False, False, True, False, False]
 
 
-def test_an_indexation_beyond_its_range_is_refused_before_training():
+def test_an_indexation_near_its_bound_is_drawn_within_it():
     near_the_edge = TrainingPlan(SMALL | {"wage_indexation": 0.1}, training_config({"indexation_spread": 0.5}), 0, [])
     resting = [near_the_edge.new_model(0, episode, 1.0).parameters.wage_indexation for episode in range(200)]
     assert 0.0 <= min(resting) < 0.05 and 0.5 < max(resting) <= 0.6
@@ -435,7 +437,7 @@ def test_the_noisy_rule_is_the_rule_on_average():
     observations = np.zeros((20_001, 10), dtype=np.float32)
     observations[:, SPACES["central_bank"].column("policy_rate")] = 0.3
     draws = np.linspace(0, 1, 20_001, endpoint=False, dtype=np.float32)[:, None]
-    actions = NoisyTaylor(parameters).act(observations, draws)[:, 0]
+    actions = NoisyTaylor(parameters, 0.01).act(observations, draws)[:, 0]
     steps = np.array(SPACES["central_bank"].heads[0].values)[actions]
     assert steps.mean() == pytest.approx(0.0, abs=1e-5)
     assert set(actions) == {0, 1, 2, 3, 4}
@@ -450,3 +452,11 @@ def test_a_training_s_economies_are_gone_after_it():
     del trained
     gc.collect()
     assert opened() is None
+
+
+def test_of_many_agents_a_smaller_share_is_learned_from():
+    sizes = {"num_households": 400, "num_firms": 40}
+    small, large, own = ppo_configs({}), ppo_configs({}, sizes), ppo_configs({"firm": {"sample_fraction": 0.5}}, sizes)
+    assert [small[kind].sample_fraction for kind in ("household", "firm")] == [0.24, 1.0]
+    assert [large[kind].sample_fraction for kind in ("household", "firm")] == [0.06, 0.8]
+    assert own["firm"].sample_fraction == 0.5

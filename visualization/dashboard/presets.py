@@ -22,7 +22,7 @@ class Preset:
 
 BASELINE = "Baseline"
 PRESETS = {
-    BASELINE: Preset("The default economy; its own small disturbances are all that moves it."),
+    BASELINE: Preset("The economy at rest; its own small disturbances are all that moves it."),
     "Inflation shock": Preset(
         "Costs rise by 5 % of the wage bill for a year.", shocks=(Shock("cost", 0.05, START, 12),)
     ),
@@ -31,7 +31,7 @@ PRESETS = {
     ),
     "Zero lower bound": Preset(
         "The rate opens at half a per cent, then demand falls by a tenth for 18 months.",
-        {"opening_policy_rate": 0.005},
+        {"opening": "equal", "opening_policy_rate": 0.005},
         (Shock("demand", -0.1, 13, 18),),
     ),
     "Rate rise": Preset(

@@ -18,7 +18,7 @@ from visualization.dashboard.archive import Archive, observe_frame, record_last_
 from visualization.dashboard.ensemble import Ensemble
 from visualization.dashboard.forms import Forms
 from visualization.dashboard.messages import sentence
-from visualization.dashboard.settings import Settings, build_model
+from visualization.dashboard.settings import Settings, build_model, opening_settings
 
 logger = logging.getLogger(__name__)
 
@@ -55,8 +55,9 @@ class Session:
         self._player: object = None
         self.pretrained = pretrained
         self.roots = tuple(roots) or (Path.cwd(),)
-        self.settings = solara.Reactive(Settings())
-        self.built = solara.Reactive(Settings())
+        opening = opening_settings(pretrained)
+        self.settings = solara.Reactive(opening)
+        self.built = solara.Reactive(opening)
         self.playing = solara.Reactive(False)
         self.months_a_picture = solara.Reactive(3)
         self.cursor: solara.Reactive[int | None] = solara.Reactive(None)  # the month replayed, None for the latest
@@ -66,7 +67,7 @@ class Session:
         self.forms = Forms(self)
         self.ensemble = Ensemble(watched)
         self._lock = threading.Lock()  # the playing thread and clicks take turns
-        self.snapshot = solara.Reactive(self._open(Settings()))
+        self.snapshot = solara.Reactive(self._open(opening))
 
     # --- commands
     def step(self, months: int = 1) -> None:

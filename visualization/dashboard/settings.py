@@ -85,6 +85,13 @@ class Settings:
         return choices.pop() if len(choices) == 1 else None
 
 
+def opening_settings(pretrained: int) -> Settings:
+    """What a page opens on: the learned economy, at the size it was learned in; rules if no policies are shipped."""
+    if not pretrained:
+        return Settings()
+    return Settings({"num_households": 400, "num_firms": 40}, dict.fromkeys(AGENT_TYPES, "pretrained:1"))
+
+
 def checked_parameters(values: Mapping[str, Any]) -> Parameters:
     """Validated parameters of an economy that this page can carry; ``ConfigError`` in one sentence."""
     for name, cap in SIZE_CAPS.items():
