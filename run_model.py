@@ -63,7 +63,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--output-dir", type=Path, default=Path("experiments"), help="where run folders go")
     parser.add_argument("--model-path", type=Path, nargs="+", metavar="RUN", default=[],
                         help="a checkpoint or run folder (eval, simulate), or several runs (experiment, evidence)")
-    parser.add_argument("--policy", help="policy of all agents (simulate: default pretrained; experiment: default learned)")
+    parser.add_argument("--policy", help="policy of all agents (default: simulate pretrained, experiment learned)")
     parser.add_argument("--experiment", choices=tuple(ALL_EXPERIMENTS), help="which one (experiment)")
     parser.add_argument("--pairs", type=int, default=60, help="held-out seeds (experiment, evidence; default 60)")
     parser.add_argument("--episodes", type=int, default=20, help="held-out seeds of an evaluation (default 20)")
@@ -121,8 +121,8 @@ def train(options: argparse.Namespace) -> Path:
         settings = configuration(options)
         config = training_config(settings["training"])
         trainer = Trainer(
-            settings["model"], config, ppo_configs(settings["ppo"], settings["model"]), options.seed, settings["shocks"],
-            _training_workers(options),
+            settings["model"], config, ppo_configs(settings["ppo"], settings["model"]), options.seed,
+            settings["shocks"], _training_workers(options),
         )  # fmt: skip
         folder = RunFolder.create(options.output_dir, options.seed)
         seeds = {"run": options.seed, "held_out_from": options.held_out_seed}

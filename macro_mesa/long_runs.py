@@ -163,7 +163,7 @@ def main(file: Path = stationary.FILE) -> None:
         },
     }
     content |= sample(everyone, np.random.default_rng(FIRST_SEED))
-    lines = [f' {json.dumps(section)}: {json.dumps(content[section])}' for section in content]
+    lines = [f" {json.dumps(section)}: {json.dumps(content[section])}" for section in content]
     file.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 

@@ -62,7 +62,8 @@ def firm_rule(observations: np.ndarray, draws: np.ndarray, inventory_target: flo
 def bank_rule(observations: np.ndarray, draws: np.ndarray) -> np.ndarray:
     """Lend at what deposits cost and missing capital asks for, pay for deposits when short of them, lend by capital.
 
-    Competition leaves no margin to a bank whose capital is on target.  Deposits pay 3 % where reserves are a fifth of them.
+    Competition leaves no margin to a bank whose capital is on target.  Deposits pay 3 % where reserves are a fifth of
+    them.
     """
     capital, liquidity, lending, deposit, rivals, nonperforming = _see(
         COMMERCIAL_BANK, observations,

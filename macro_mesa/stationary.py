@@ -23,10 +23,31 @@ FILE = Path(__file__).with_suffix(".json")
 # statistics of which a point holds an amount a household
 AMOUNTS = ("gdp", "new_loans", "new_household_loans", "consumption", "investment", "vacancies", "hires", "hours")
 # statistics of which it holds the value itself
-VALUES = ("inflation", "inflation_3m", "output_gap", "observed_gap", "output_growth", "credit_growth", "tax_rate", "approval_rate", "price_changes", "rationed")  # fmt: skip
+VALUES = (
+    "inflation",
+    "inflation_3m",
+    "output_gap",
+    "observed_gap",
+    "output_growth",
+    "credit_growth",
+    "tax_rate",
+    "approval_rate",
+    "price_changes",
+    "rationed",
+)
 DISTURBANCES = ("productivity", "taste", "cost")
 # totals of agents, relative to those of the equal opening
-TOTALS = ("employment", "household_deposits", "household_debt", "firm_deposits", "firm_debt", "wage", "capital", "inventory", "capital_ratio")  # fmt: skip
+TOTALS = (
+    "employment",
+    "household_deposits",
+    "household_debt",
+    "firm_deposits",
+    "firm_debt",
+    "wage",
+    "capital",
+    "inventory",
+    "capital_ratio",
+)
 RATES = ("policy_rate", "lending_rate", "deposit_rate")  # annual, less the equal opening's
 
 
@@ -54,7 +75,9 @@ def draw_point(firm_size: float, random: np.random.Generator) -> dict[str, Any]:
 def move_agents(model: "MacroModel", point: dict[str, Any], random: np.random.Generator) -> None:
     """Turn households and firms that are all alike into those of a point; their banks are opened afterwards."""
     p = model.parameters
-    workers = int(np.clip(round(p.opening_workers * point["employment"]), min(p.num_firms, p.num_households), p.num_households))
+    workers = int(
+        np.clip(round(p.opening_workers * point["employment"]), min(p.num_firms, p.num_households), p.num_households)
+    )
     sample = dealt(long_runs()["firms"], p.num_firms, random)
     staff = whole_shares(sample["employment"], workers)
     _move_firms(model, point, sample, staff)
@@ -72,7 +95,7 @@ def dealt(sample: dict[str, np.ndarray], number: int, random: np.random.Generato
 
 
 def whole_shares(weights: np.ndarray, total: int) -> np.ndarray:
-    """``total`` split into whole parts (n,), at least one each, as near to the weights as may be (Hamilton's method)."""
+    """``total`` split into whole parts (n,), at least one each, as near to the weights as may be (Hamilton)."""
     spare = total - len(weights)
     parts = weights / weights.sum() * total
     parts = np.maximum(parts - 1.0, 0.0)
@@ -92,10 +115,14 @@ def _move_firms(model: "MacroModel", point: dict[str, Any], sample: dict[str, np
     p, firms = model.parameters, model.firms
     households = p.num_households
     firms.employment[:] = staff
-    firms.deposits[:] = _scaled(sample["deposits"] * staff, p.opening_firm_deposits * households * point["firm_deposits"])
+    firms.deposits[:] = _scaled(
+        sample["deposits"] * staff, p.opening_firm_deposits * households * point["firm_deposits"]
+    )
     firms.debt[:] = _scaled(sample["debt"] * staff, p.opening_firm_debt * households * point["firm_debt"])
     firms.capital[:] = _scaled(sample["capital"] * staff, p.opening_capital * p.opening_workers * point["capital"])
-    firms.inventory[:] = _scaled(sample["inventory"] * staff, p.opening_inventory * p.opening_workers * point["inventory"])
+    firms.inventory[:] = _scaled(
+        sample["inventory"] * staff, p.opening_inventory * p.opening_workers * point["inventory"]
+    )
     firms.price[:] = sample["price"] / np.average(sample["price"], weights=staff)
     wages = sample["wage_offer"] / np.average(sample["wage_offer"], weights=staff)
     firms.wage_offer[:] = p.opening_wage * point["wage"] * wages
@@ -143,7 +170,9 @@ def _move_households(model: "MacroModel", point: dict[str, Any], random: np.rand
         own = {name: column[sample["employed"] == employed] for name, column in sample.items()}
         for name, column in dealt(own, len(rows), random).items():
             columns[name][rows] = column
-    households.deposits[:] = _scaled(columns["deposits"], p.opening_household_deposits * number * point["household_deposits"])
+    households.deposits[:] = _scaled(
+        columns["deposits"], p.opening_household_deposits * number * point["household_deposits"]
+    )
     households.debt[:] = _scaled(columns["debt"], p.opening_household_debt * number * point["household_debt"])
     mean_wage = p.opening_wage * point["wage"]
     at_work = households.employed

@@ -371,4 +371,5 @@ def test_the_first_year_of_the_page_is_no_slump():
     session = Session(pretrained=5)
     session.step(12)
     unemployment = session.snapshot.value.history.unemployment[1:]
-    assert 0.02 <= unemployment.min() and unemployment.max() <= 0.10
+    assert unemployment.min() >= 0.02
+    assert unemployment.max() <= 0.10

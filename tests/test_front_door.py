@@ -11,7 +11,11 @@ import run_model
 from macro_mesa import __version__
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = [["-m", "macro_mesa"], [str(ROOT / "run_model.py")], ["-c", "import run_model; raise SystemExit(run_model.command())"]]
+COMMANDS = [
+    ["-m", "macro_mesa"],
+    [str(ROOT / "run_model.py")],
+    ["-c", "import run_model; raise SystemExit(run_model.command())"],
+]
 
 
 def python(*arguments, folder):
@@ -58,4 +62,10 @@ def test_a_wheel_carries_policies_and_opening(tmp_path):
     names = set(zipfile.ZipFile(wheel).namelist())
     assert found.returncode == 0, found.stderr
     policies = {f"policies/pretrained/{number}/weights.safetensors" for number in range(1, 6)}
-    assert {"app.py", "run_model.py", "macro_mesa/stationary.json", "policies/pretrained/index.json", *policies} <= names
+    assert {
+        "app.py",
+        "run_model.py",
+        "macro_mesa/stationary.json",
+        "policies/pretrained/index.json",
+        *policies,
+    } <= names

@@ -208,7 +208,8 @@ def test_constant_goes_to_its_rate_and_stays(rate):
 
 
 def test_constant_without_an_argument_holds_the_opening_rate():
-    path = history(economy(SIZES[1], 12, opening="equal", policy={"central_bank": "constant"}, opening_policy_rate=0.045)).policy_rate
+    model = economy(SIZES[1], 12, opening="equal", policy={"central_bank": "constant"}, opening_policy_rate=0.045)
+    path = history(model).policy_rate
     np.testing.assert_allclose(path, 0.045, atol=1e-12)
 
 
@@ -412,7 +413,11 @@ def test_a_household_by_rule_spends_less_of_a_fuller_buffer_and_in_an_inflation(
 def test_a_bank_by_rule_widens_its_margin_when_capital_is_missing():
     sound = {"capital_ratio": 1.0, "liquidity": 0.2, "lending_rate": 0.33, "deposit_rate": 0.3}
     weak = sound | {"capital_ratio": 0.8}
-    assert mean(shares("commercial_bank", "lending_rate", weak)) > mean(shares("commercial_bank", "lending_rate", sound))
-    assert mean(shares("commercial_bank", "deposit_rate", weak)) < mean(shares("commercial_bank", "deposit_rate", sound))
-    assert mean(shares("commercial_bank", "deposit_rate", sound | {"liquidity": 0.0})) > 2.0
+
+    def steps(head, seen):
+        return mean(shares("commercial_bank", head, seen))
+
+    assert steps("lending_rate", weak) > steps("lending_rate", sound)
+    assert steps("deposit_rate", weak) < steps("deposit_rate", sound)
+    assert steps("deposit_rate", sound | {"liquidity": 0.0}) > 2.0
     assert shares("commercial_bank", "risk_tolerance", weak)[0] == 1.0

@@ -46,7 +46,9 @@ def test_the_first_two_years_are_like_any_other(policy, size):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("size", "seeds"), [((100, 20, 5), 20), ((400, 40, 5), 20), ((1000, 100, 10), 20), ((10_000, 1_000, 25), 3)], ids=str
+    ("size", "seeds"),
+    [((100, 20, 5), 20), ((400, 40, 5), 20), ((1000, 100, 10), 20), ((10_000, 1_000, 25), 3)],
+    ids=str,
 )
 def test_an_economy_by_rule_lives_for_fifty_years(size, seeds):
     months = 600

@@ -38,13 +38,38 @@ def checks(
     unemployment, inflation = everything.unemployment.mean(), everything.inflation.mean()
     low, high = UNEMPLOYMENT
     found = [
-        _check("output at the end, share of the opening's", f"{output:.2f}", f"at least {LEAST_OUTPUT}", output >= LEAST_OUTPUT),
-        _check("output at the end, against the second quarter", f"{before:+.1%}", f"within {OUTPUT_DRIFT:.0%}", abs(before) <= OUTPUT_DRIFT),
+        _check(
+            "output at the end, share of the opening's",
+            f"{output:.2f}",
+            f"at least {LEAST_OUTPUT}",
+            output >= LEAST_OUTPUT,
+        ),
+        _check(
+            "output at the end, against the second quarter",
+            f"{before:+.1%}",
+            f"within {OUTPUT_DRIFT:.0%}",
+            abs(before) <= OUTPUT_DRIFT,
+        ),
         _check("unemployment", f"{unemployment:.1%}", f"{low:.0%} to {high:.0%}", low <= unemployment <= high),
-        _check("inflation", f"{inflation:.1%}", f"within 1 point of {p.inflation_target:.1%}", abs(inflation - p.inflation_target) <= INFLATION_DISTANCE),
-        _check("months with the policy rate at a bound", f"{at_bound:.1%}", f"at most {BOUND_SHARE:.0%}", at_bound <= BOUND_SHARE),
-        _check("real wage at the end, against the opening", f"{wage:+.1%}", f"within {WAGE_DISTANCE:.0%}", abs(wage) <= WAGE_DISTANCE),
-    ]  # fmt: skip
+        _check(
+            "inflation",
+            f"{inflation:.1%}",
+            f"within 1 point of {p.inflation_target:.1%}",
+            abs(inflation - p.inflation_target) <= INFLATION_DISTANCE,
+        ),
+        _check(
+            "months with the policy rate at a bound",
+            f"{at_bound:.1%}",
+            f"at most {BOUND_SHARE:.0%}",
+            at_bound <= BOUND_SHARE,
+        ),
+        _check(
+            "real wage at the end, against the opening",
+            f"{wage:+.1%}",
+            f"within {WAGE_DISTANCE:.0%}",
+            abs(wage) <= WAGE_DISTANCE,
+        ),
+    ]
     for opponent in ("random", "rule"):
         found += [_beats(kind, returns[kind]["learned"], returns[kind][opponent], opponent) for kind in AGENT_TYPES]
     return found
@@ -59,7 +84,9 @@ def _beats(kind: str, learned: Mapping[str, Any], opponent: Mapping[str, Any], n
     gain = learned["mean"] - opponent["mean"]
     words = {"random": "random play", "rule": "rule of thumb"}[name]
     bound = "above it, intervals apart"
-    return _check(f"{kind.replace('_', ' ')}: return over {words}", f"{gain:+,.1f}", bound, learned["ci"][0] > opponent["ci"][1])
+    return _check(
+        f"{kind.replace('_', ' ')}: return over {words}", f"{gain:+,.1f}", bound, learned["ci"][0] > opponent["ci"][1]
+    )
 
 
 def _quarter(histories: Sequence[pd.DataFrame], months: int, number: int) -> pd.DataFrame:

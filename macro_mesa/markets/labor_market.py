@@ -77,7 +77,7 @@ def visits(households, firms, p):
     With one visit whatever the size, half as large firms would mean half the chance to meet an open post.
     """
     crowding = p.usual_firm_size * len(firms) / len(households)
-    return int(round(p.job_searches * max(crowding, 1.0)))
+    return round(p.job_searches * max(crowding, 1.0))
 
 
 @jit

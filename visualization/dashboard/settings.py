@@ -14,7 +14,7 @@ SIZE_CAPS = {"num_households": 20_000, "num_firms": 4_000, "num_banks": 200}
 MAX_SHOCKS = 20
 LAST_SHOCK = 100_000  # month
 LARGEST_SHOCK = 10_000  # times the default hazard; any other kind wrecks an economy long before
-FIRST_SEED = 1
+FIRST_SEED = 4
 
 NOTHING, WITHOUT_SHOCKS, DEFAULTS = COMPARISONS = (
     "nothing",
