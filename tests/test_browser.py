@@ -127,7 +127,7 @@ def test_step_play_pause_and_reset(page):
 
 
 def test_a_bad_value_is_refused_beside_its_field(page):
-    fill(page, "Number of firms (agents)", "99")
+    fill(page, "Number of firms (agents)", "390")
     page.get_by_text("num_firms must be at most").wait_for()
     click(page, "Reset")
     page.get_by_role("alert").filter(has_text="num_firms must be at most").first.wait_for()
@@ -135,7 +135,7 @@ def test_a_bad_value_is_refused_beside_its_field(page):
     fill(page, "Number of firms (agents)", "10")
     page.get_by_text("changed from 20").wait_for()
     click(page, "Apply and reset")
-    page.get_by_text("100 households, 10 firms").wait_for()
+    page.get_by_text("400 households, 10 firms").wait_for()
 
 
 def test_a_shock_is_applied_compared_and_replayed(page):
@@ -159,7 +159,7 @@ def test_exports_are_downloaded(page):
     click(page, "Step")
     is_month(page, 1)
     turn_to(page, "Export")
-    page.get_by_text("python run_model.py --mode simulate --seed 1 --sim-length 1").wait_for()
+    page.get_by_text("python run_model.py --mode simulate --seed 4 --sim-length 1").wait_for()
     for label, begins in [
         ("Configuration (YAML)", b"# python run_model.py"), ("Data (CSV)", b"month,"), ("Data (Parquet)", b"PAR1"),
         ("All series (PNG)", b"\x89PNG"), ("Overview as SVG (zip)", b"PK"),
@@ -186,7 +186,7 @@ def test_every_tab_shows_its_content(page):
     page.get_by_text("outside the folders that this page may read").first.wait_for()
     turn_to(page, "Ensemble")
     click(page, "Run ensemble")
-    page.get_by_text("Seeds 1 to 10").wait_for()
+    page.get_by_text("Seeds 4 to 13").wait_for()
     page.get_by_label("Chart: Inflation, 10 seeds").wait_for()
 
 
