@@ -323,7 +323,7 @@ def test_an_ensemble_runs_in_the_background(page):
     page.slide("Seeds", 2)
     page.slide("Months of the ensemble", 12)
     page.click("Run ensemble")
-    wait_for(lambda: "Seeds 1 to 2" in page.texts and len(page.pictures) == 6)
+    wait_for(lambda: "Seeds 4 to 5" in page.texts and len(page.pictures) == 6)
 
 
 def test_the_page_opens_on_the_learned_economy_and_rules_are_one_choice_away(page):
