@@ -27,7 +27,7 @@ from measuring import (
 
 from macro_mesa import MacroModel
 from macro_mesa.spaces import AGENT_TYPES, SPACES
-from policies.config import TrainingConfig
+from policies.config import TrainingConfig, ppo_configs
 from policies.networks import ActorCritic, NumpyActorCritic
 from policies.vector import LockstepEconomies
 
@@ -45,7 +45,8 @@ class BareNetworks:
         self.asked = []
         for kind in AGENT_TYPES:
             space, number = SPACES[kind], len(model.populations[kind])
-            network = ActorCritic(space.size, space.head_sizes, generator=torch.Generator().manual_seed(1))
+            sizes = ppo_configs({})[kind].hidden_sizes
+            network = ActorCritic(space.size, space.head_sizes, sizes, generator=torch.Generator().manual_seed(1))
             observations = random.standard_normal((number, space.size), dtype=np.float32)
             draws = random.random((number, len(space.heads)), dtype=np.float32)
             self.asked.append((network, NumpyActorCritic.from_torch(network), observations, draws))

@@ -39,7 +39,7 @@ from visualization.dashboard.session import RATE_SHOCK, Session
 from visualization.dashboard.settings import DEFAULTS, WITHOUT_SHOCKS, Settings, build_model, opening_settings
 from visualization.dashboard.view import View
 
-SMALL_SETTINGS = Settings(parameters=SMALL)
+SMALL_SETTINGS = Settings(parameters=SMALL, seed=1)
 RATE_RISE = Shock("policy_rate", 0.01, 3, 6)
 
 

@@ -241,7 +241,7 @@ def test_an_impulse_response_again_from_two_simulations_on_disk(tmp_path, capsys
     table = pd.read_csv(folder / "logs" / "responses.csv")
     frames = []
     for extra in ([], ["--shock", "kind=cost,size=0.05,start=61,duration=12"]):
-        assert run_model.main([*size, "--seed", "10007", "--sim-length", "78", *extra]) == 0
+        assert run_model.main([*size, "--policy", "rule", "--seed", "10007", "--sim-length", "78", *extra]) == 0
         path = tmp_path / capsys.readouterr().out.splitlines()[-1] / "logs" / "simulation_history.csv"
         frames.append(pd.read_csv(path).set_index("month").loc[61:])
     base, hit = frames

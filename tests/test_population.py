@@ -73,7 +73,7 @@ def test_agents_have_the_contract_s_attributes(kind, names):
 
 
 def test_agents_are_mesa_agents_of_their_types():
-    model = economy(SIZES[1])
+    model = economy(SIZES[1], opening="equal")
     assert len(model.agents) == 126
     assert {kind: len(agents) for kind, agents in model.agents_by_type.items()} == {
         Household: 100, Firm: 20, CommercialBank: 5, CentralBank: 1,

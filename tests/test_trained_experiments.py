@@ -195,17 +195,19 @@ def test_a_deviator_finds_a_known_gain(tmp_path, monkeypatch):
     half_time = {"household": FixedHeads(RuleOfThumb("household", Parameters()), {head: 0})}
     # each month is a bandit of its own: a short horizon, and no limit on how far an update may go
     ppo = {"sample_fraction": 1.0, "minibatch_size": 64, "learning_rate": 3e-3, "target_kl": None, "gamma": 0.5}
+    ppo |= {"hidden_sizes": (64, 64)}
     settings = ppo_configs({"household": {**ppo, "epochs": 8}})
     training = {**best_response.TRAINING, "epochs": 20, "economies": 4, "rollout_months": 24, "sim_length": 48}
+    alike = SMALL | {"opening": "equal"}
     task = Deviation(
-        half_time, "household", None, SMALL, training, settings["household"].model_dump(mode="json"), 3
+        half_time, "household", None, alike, training, settings["household"].model_dump(mode="json"), 3
     )
     policies = deviations.train_deviator(task)
     folder = keep(tmp_path, "household", policies)
     gamma, months = 0.9, 20
     deviants = {"trained": folder, "random": "random"}
     found = [
-        deviations.run_unilateral(Unilateral(half_time, "household", deviants, SMALL, seed, months, gamma))
+        deviations.run_unilateral(Unilateral(half_time, "household", deviants, alike, seed, months, gamma))
         for seed in range(10_000, 10_004)
     ]
     annuity = (1.0 - gamma**months) / (1.0 - gamma)
