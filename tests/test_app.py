@@ -327,10 +327,28 @@ def test_an_ensemble_runs_in_the_background(page):
 
 
 def test_the_page_opens_on_the_learned_economy_and_rules_are_one_choice_away(page):
-    assert page.select("All agents").v_model == "pretrained:1"
+    for label in ("All agents", "Households", "Firms", "Commercial banks", "Central bank"):
+        assert page.select(label).v_model == "pretrained:1"
+    assert "400 households, 40 firms, 5 banks" in page.texts
+    assert page.select("Scenario").v_model == "Baseline"
     page.choose("All agents", "rule")
     page.click("Apply and reset")
-    assert page.select("All agents").v_model == "rule"
+    page.click("Step")
+    assert page.errors == []
+    for label in ("All agents", "Households", "Firms", "Commercial banks", "Central bank"):
+        assert page.select(label).v_model == "rule"
+    assert "400 households, 40 firms, 5 banks" in page.texts
+
+
+def test_the_opening_can_be_chosen(page):
+    groups = page.select("Group of parameters").items
+    page.choose("Group of parameters", next(title for title in groups if title.startswith("Opening")))
+    assert page.select("Opening").v_model == "stationary"
+    page.choose("Opening", "equal")
+    page.click("Apply and reset")
+    assert page.errors == []
+    assert page.select("Opening").v_model == "equal"
+    assert page.button("Apply and reset").disabled
 
 
 def test_sessions_do_not_share_an_economy(page):

@@ -18,6 +18,8 @@ import yaml
 from conftest import CONTRACT_COLUMNS, economy, history
 
 import run_model
+from macro_mesa import MacroModel
+from macro_mesa.rules import RuleOfThumb
 from macro_mesa.spaces import AGENT_TYPES
 from policies.checkpoint import load_checkpoint, save_checkpoint
 
@@ -283,6 +285,23 @@ def test_a_simulation_is_the_model_s_history(written):
     assert described["model"]["num_households"] == 10
     assert described["shocks"] == [shock]
     assert json.loads((folder / "run.json").read_text())["seeds"] == {"run": 5}
+
+
+def test_a_simulation_is_of_the_learned_economy_unless_told_otherwise(written, tmp_path):
+    path = tmp_path / "settings.yaml"
+    path.write_text("policy: random\n")
+    for arguments, policy in (
+        ((), "pretrained"), (("--policy", "rule"), "rule"), (("--config", path), "random"),
+        (("--config", path, "--policy", "rule"), "rule"),
+    ):  # fmt: skip
+        folder = written(*arguments, "--sim-length", "2")
+        described = yaml.safe_load((folder / "config.yaml").read_text())
+        assert described["policy"] == policy
+        assert [described["model"][f"num_{kind}"] for kind in ("households", "firms", "banks")] == [100, 20, 5]
+    model = economy((100, 20, 5), months=2, rng=0, policy="pretrained")
+    simulated = pd.read_csv(written("--sim-length", "2") / "logs" / "simulation_history.csv")
+    np.testing.assert_allclose(simulated.to_numpy(), history(model).to_numpy(), rtol=1e-12, atol=1e-15)
+    assert isinstance(MacroModel().policies["firm"], RuleOfThumb)  # the model itself keeps the rule
 
 
 def test_settings_come_from_the_file_then_set_then_flags(written, tmp_path):

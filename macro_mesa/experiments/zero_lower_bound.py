@@ -29,7 +29,7 @@ from macro_mesa.spaces import CENTRAL_BANK
 VARIABLES = (
     "policy_rate", "lending_rate", "inflation", "price_level", "gdp", "consumption", "unemployment", "output_gap",
 )  # fmt: skip
-BURN_IN = 60  # at the opening rate, until the inflation that learned economies open with is over
+BURN_IN = 60  # within a year the rate is at OPENING_RATE, wherever in its cycle an economy opens
 MONTHS = 36
 OPENING_RATE = 0.005
 BOUNDS = {"bound at 0 %": 0.0, "bound at -5 %": -0.05}
@@ -56,7 +56,7 @@ def zero_lower_bound(design: Design) -> Findings:
     """Responses to the slump under both bounds, and their difference, every draw shared.
 
     Each arm meets it under its own central bank and under the inertial Taylor rule, whose neutral rate is the opening
-    one.  Until the slump the rate is held at its opening.
+    one.  Until the slump the rate is taken to that of the opening and held there.
     """
     own = {arm: choices for arm, choices in design.arms.items() if arm != "rule"}  # whose bank is that rule already
     taylor = arms_with(own, central_bank="inertial_taylor")
@@ -81,7 +81,7 @@ def zero_lower_bound(design: Design) -> Findings:
         "opening_policy_rate": OPENING_RATE,
         "bounds": BOUNDS,
         "shock": "taste for consumption 10 log points lower for 18 months",
-        "before": f"{BURN_IN} months at the opening rate",
+        "before": f"{BURN_IN} months: the rate is taken to the opening one within a year, then held",
         "cost of the bound": "response to the slump with the bound at zero less the response with the bound at -5 %",
     }
     return Findings(words, estimates, {"responses": _table(found)})

@@ -36,13 +36,13 @@ class Stage:
     series: list[tuple[Line, Line2D]]
     economy: object  # whose history it is, and under which shocks
     month: int
+    last: int  # month that its axis ends with
 
-    def fits(self, view: View) -> bool:
+    def fits(self, view: View, last: int) -> bool:
         """Whether the view goes on where this one ended, within its axes; its data are set then."""
-        axes = self.canvas.figure.axes[0]
-        if view.economy != self.economy or not self.month <= view.month <= axes.get_xlim()[1]:
+        if view.economy != self.economy or view.month < self.month or last != self.last:
             return False
-        low, high = axes.get_ylim()
+        low, high = self.canvas.figure.axes[0].get_ylim()
         for line, artist in self.series:
             values = line.series(view.history).to_numpy()
             if not ((values >= low) & (values <= high) | np.isnan(values)).all():
@@ -67,21 +67,30 @@ class LivePanels:
 
     def __init__(self) -> None:
         self._stages: dict[str, Stage] = {}
+        self._economy: object = None
+        self._months = range(0)  # those that the axes were made for
 
     def panel(self, name: str, view: View) -> Figure | Picture:
         """The panel of this name, as the view sees the economy."""
         if view.month < 2:  # a month or two are drawn as dots, or as a sentence in place of data
             return new_panel(name, view)
-        stage = self._stages.get(name)
-        if stage is None or not stage.fits(view):
-            stage = self._stages[name] = set_stage(name, view)
+        stage, last = self._stages.get(name), self._last(view)
+        if stage is None or not stage.fits(view, last):
+            stage = self._stages[name] = set_stage(name, view, last)
         return stage.picture()
 
+    def _last(self, view: View) -> int:
+        """The month that the axes of all panels end with: room for a quarter more months, in whole years."""
+        if view.economy != self._economy or view.month not in self._months:
+            self._economy = view.economy
+            years = 5 * view.month // 4 // MONTHS_PER_YEAR + 1
+            self._months = range(view.month, MONTHS_PER_YEAR * years + 1)
+        return self._months[-1]
 
-def set_stage(name: str, view: View) -> Stage:
-    """Draw all but the series of a panel, with room for a quarter more months, in whole years."""
+
+def set_stage(name: str, view: View, last: int) -> Stage:
+    """Draw all but the series of a panel, with an axis until month ``last``."""
     panel, parameters = PANELS[name], view.parameters
-    last = MONTHS_PER_YEAR * (5 * view.month // 4 // MONTHS_PER_YEAR + 1)
     references = {
         "inflation_target": parameters.inflation_target, "natural_unemployment": parameters.natural_unemployment,
     }  # fmt: skip
@@ -96,4 +105,4 @@ def set_stage(name: str, view: View) -> Stage:
         artist.set_animated(True)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    return Stage(canvas, canvas.copy_from_bbox(figure.bbox), series, view.economy, view.month)
+    return Stage(canvas, canvas.copy_from_bbox(figure.bbox), series, view.economy, view.month, last)

@@ -50,7 +50,7 @@ def Dashboard(pretrained: int = 0, roots: Sequence[Path] = ()):
     solara.Style(CSS)
     with solara.Div(classes=["economy"]):
         Message(session.message.value)
-        with solara.Column(gap="16px", classes=["economy-main"]):
+        with solara.Column(gap="8px", classes=["economy-main"]):
             Header(view)
             RunButtons(session, play)
             RunSettings(session)

@@ -59,7 +59,7 @@ def ParametersPanel(session: Session):
         "Group of parameters", values=list(names), value=titles[opened.value],
         on_value=lambda title: opened.set(names[title]),
     )  # fmt: skip
-    with solara.Column(gap="4px"):
+    with solara.Column(gap="12px"):
         for name in GROUPS[opened.value]:
             ParameterField(session, name).key(name)
     if changed:

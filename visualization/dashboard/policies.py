@@ -11,6 +11,7 @@ from visualization.dashboard.session import Session
 from visualization.style import AGENT_TITLES
 
 ALL = "All agents"
+MEANING = "pretrained: learned, one of the shipped training runs; rule: rules of thumb; random: by lot."
 
 
 @solara.component
@@ -24,6 +25,7 @@ def PoliciesPanel(session: Session):
         ALL, values=[*offered, *(["several"] if own == "several" else [])], value=own,
         on_value=lambda choice: _pick_all(session, choice),
     )  # fmt: skip
+    solara.Text(MEANING, classes=["economy-help"], style={"margin-bottom": "8px"})
     for agent_type in AGENT_TYPES:
         PolicyPicker(session, agent_type).key(agent_type)
 

@@ -30,9 +30,8 @@ PRESETS = {
         "Borrowers default ten times as often for half a year.", shocks=(Shock("default", 9.0, START, 6),)
     ),
     "Zero lower bound": Preset(
-        "The rate opens at half a per cent, then demand falls by a tenth for 18 months.",
-        {"opening": "equal", "opening_policy_rate": 0.005},
-        (Shock("demand", -0.1, 13, 18),),
+        "Demand falls by a fifth for two years; most learned central banks cut the rate to zero, and can cut no more.",
+        shocks=(Shock("demand", -0.2, START, 24),),
     ),
     "Rate rise": Preset(
         "The policy rate is 100 basis points above what the central bank sets, for a year.",

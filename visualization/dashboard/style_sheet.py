@@ -2,7 +2,7 @@
 
 CSS = """
 .economy { display: grid; grid-template-columns: 300px minmax(0, 1fr); column-gap: 32px; align-items: start;
-  max-width: 1800px; margin: 0 auto; padding: 12px; }
+  max-width: 1800px; margin: 0 auto; padding: 4px 12px; }
 .economy-message { grid-column: 1 / -1; position: sticky; top: 0; z-index: 5; background: white; order: -2; }
 .economy-settings { order: -1; }
 .economy-main { min-width: 0; }
@@ -12,7 +12,8 @@ CSS = """
   align-items: end; max-width: 760px; }
 .economy-chart { margin: 0; overflow-x: auto; }
 .economy-wide img { min-width: 860px; }
-.economy-chart img { width: 100%; height: auto; }
+.economy-chart img { display: block; width: 100%; height: auto; }
+.economy-page .row > [class*="col-"] { padding-top: 4px; padding-bottom: 4px; }
 .economy-help { font-size: 12px; color: #555555; line-height: 1.3; display: block; margin-top: -12px; }
 .economy-refusal { font-size: 12px; color: #B3261E; line-height: 1.3; }
 .economy-changed { border-left: 3px solid #0072B2; padding-left: 6px; }
@@ -31,6 +32,7 @@ CSS = """
 }
 .economy .v-alert { color: #8C1D18 !important; margin-bottom: 12px; }
 .economy .v-btn { text-transform: none; letter-spacing: 0; }
+.economy .v-tabs { margin-bottom: -8px; }
 .economy .v-tab { text-transform: none; letter-spacing: 0; min-width: 0; padding: 0 10px; }
 .economy .v-input__slider .v-input__slot { flex-wrap: wrap; }
 .economy .v-input__slider .v-slider { flex: 1 0 100%; margin: 0; }
